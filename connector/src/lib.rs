@@ -1,0 +1,1 @@
+//! A TLS client identity that is replaced while the program runs.

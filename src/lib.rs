@@ -1,0 +1,1 @@
+//! countersign keeps mutual-TLS client identities alive.

@@ -1,0 +1,1 @@
+//! Sealed, versioned, journalled bytes over an embedded engine.
