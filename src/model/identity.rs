@@ -1,0 +1,125 @@
+//! An identity outlives its keys: it is a row of generations and three slots that point into it.
+
+use std::{fmt, str::FromStr};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    CertificateFacts, IdentityName, InvalidName, IssuerName, KeyAlgorithm, KeyId, KeyState,
+    PolicyName,
+};
+
+/// Counts the generations of one identity from 1; never used twice.
+// u32, since a generation a second for a century would fit.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct GenerationNumber(u32);
+
+impl GenerationNumber {
+    /// The first.
+    pub const FIRST: Self = Self(1);
+
+    /// The one that follows.
+    pub fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+
+    /// The count.
+    pub fn count(self) -> u32 {
+        self.0
+    }
+}
+
+impl fmt::Display for GenerationNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for GenerationNumber {
+    type Err = InvalidName;
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        match text.parse() {
+            Ok(count) if count > 0 => Ok(Self(count)),
+            _ => Err(InvalidName {
+                what: "a generation (a number from 1)",
+                text: super::one_line(text),
+            }),
+        }
+    }
+}
+
+/// What the certificate is to say of us.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct SubjectRequest {
+    /// Common name; also the first dNSName when it is a host name.
+    pub common_name: String,
+    /// Organisation, if one is to be named.
+    pub organization: Option<String>,
+    /// dNSName entries.
+    pub dns_names: Vec<String>,
+}
+
+/// Which generations are in use (SPIRE's current and next, and the one that is being retired).
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Slots {
+    /// Presented wherever no rotation says otherwise.
+    pub current: Option<GenerationNumber>,
+    /// Being made ready.
+    pub next: Option<GenerationNumber>,
+    /// No longer presented; its key exists until the partners refuse it.
+    pub previous: Option<GenerationNumber>,
+}
+
+/// The client as partners know it.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Identity {
+    /// Our name for it.
+    pub name: IdentityName,
+    /// What certifies it.
+    pub issuer: IssuerName,
+    /// The rules that it lives by.
+    pub policy: PolicyName,
+    /// What its certificates say.
+    pub subject: SubjectRequest,
+    /// The kind of key that the next generation gets.
+    pub key_algorithm: KeyAlgorithm,
+    /// Since when.
+    pub created_at: Timestamp,
+    /// The generations in use.
+    pub slots: Slots,
+    /// The youngest generation ever begun.
+    pub newest: GenerationNumber,
+}
+
+/// One key pair with its request and certificate. The private key lies in a record of its own.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Generation {
+    /// Whose.
+    pub identity: IdentityName,
+    /// Which.
+    pub number: GenerationNumber,
+    /// The kind of key.
+    pub key_algorithm: KeyAlgorithm,
+    /// SHA-256 of the SubjectPublicKeyInfo.
+    pub key_id: KeyId,
+    /// Where the key stands.
+    pub key_state: KeyState,
+    /// The certification request, DER (RFC 2986).
+    #[serde(with = "hex::serde")]
+    pub request: Vec<u8>,
+    /// The certificates, DER, leaf first; empty while the request waits for its issuer.
+    pub chain: Vec<HexBytes>,
+    /// What the leaf says.
+    pub leaf: Option<CertificateFacts>,
+    /// When the key was made.
+    pub created_at: Timestamp,
+    /// When the key was destroyed.
+    pub destroyed_at: Option<Timestamp>,
+}
+
+/// Bytes that records and JSON carry in hexadecimal.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct HexBytes(#[serde(with = "hex::serde")] pub Vec<u8>);

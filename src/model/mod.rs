@@ -1,0 +1,38 @@
+//! Layer 0: the domain, pure. No I/O, no async, no clock of its own; imports nothing from outside.
+//!
+//! The words are those of `docs/TERMS.md`. What is written here is either a value that cannot be
+//! wrong once it exists (names, fingerprints, validities), a fact that was seen (certificate facts,
+//! evidence), or the story of a rotation with its one transition function.
+
+mod certificate;
+mod evidence;
+mod fingerprint;
+mod identity;
+mod key;
+mod letter;
+mod name;
+mod partner;
+pub mod rotation;
+mod text;
+mod time;
+
+pub use certificate::{
+    CertificateFacts, ChainFacts, ExtendedKeyUsage, KeyUsage, OrderFault, SerialNumber,
+};
+pub use evidence::{
+    Acknowledgement, Activation, AddressEvidence, AppliedBy, CertificateSummary, Channel,
+    ConnectorReport, Control, ControlEvidence, ProbeReport, Tier, VerbEvidence, Verdict,
+};
+pub use fingerprint::{Fingerprint, KeyId, ParseFingerprintError, Sha1Fingerprint};
+pub use identity::{Generation, GenerationNumber, HexBytes, Identity, Slots, SubjectRequest};
+pub use key::{KeyAlgorithm, KeyState, UnknownKeyAlgorithm};
+pub use letter::{LetterKind, MessageId, SentLetter};
+pub use name::{
+    ConnectorName, Destination, EnvironmentKind, IdentityName, InvalidName, IssuerName,
+    PartnerName, PolicyName,
+};
+pub use partner::{
+    Contact, EmailAddress, Environment, GatewayProduct, InvalidEmailAddress, Partner, PinType, Role,
+};
+pub use text::{Printable, one_line};
+pub use time::{Clock, InvalidLapse, InvertedValidity, Lapse, Validity};
