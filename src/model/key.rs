@@ -13,10 +13,13 @@ pub enum KeyAlgorithm {
     /// ECDSA on P-384 with SHA-384.
     EcdsaP384,
     /// RSA of 2048 bits.
+    #[serde(rename = "rsa-2048")]
     Rsa2048,
     /// RSA of 3072 bits.
+    #[serde(rename = "rsa-3072")]
     Rsa3072,
     /// RSA of 4096 bits.
+    #[serde(rename = "rsa-4096")]
     Rsa4096,
     /// Ed25519 (RFC 8410).
     Ed25519,

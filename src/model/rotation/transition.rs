@@ -1,0 +1,551 @@
+//! The one transition function. What it refuses cannot have happened: such a history is corruption.
+
+use super::{
+    RotationId,
+    fact::{Basis, Decision, Event, Fact, Gate, Output, RetireBasis, Scope, Step},
+    leg::{ConnectorLeg, Declined, Leg, Waiver},
+    state::{Ending, Outcome, Phase, PreparedCertificate, Rotation, Trouble},
+};
+use crate::model::{Destination, Verdict};
+
+/// A fact that cannot follow on what was known.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("in phase `{phase}` it cannot be that: {fact}")]
+pub struct IllegalTransition {
+    /// Where the rotation stood; `planned` also stands for one that does not exist yet.
+    pub phase: Phase,
+    /// The fact, and what is wrong with it.
+    pub fact: String,
+}
+
+impl Rotation {
+    /// The first fact of every rotation.
+    pub fn begin(event: &Event) -> Result<Self, IllegalTransition> {
+        let Fact::Planned {
+            identity,
+            from,
+            to,
+            reason,
+            scope,
+        } = &event.fact
+        else {
+            return Err(IllegalTransition {
+                phase: Phase::Planned,
+                fact: format!("{} before the rotation was planned", event.fact),
+            });
+        };
+        let mut rotation = Self {
+            id: RotationId {
+                identity: identity.clone(),
+                generation: *to,
+            },
+            from: *from,
+            reason: *reason,
+            planned_at: event.at,
+            requested: None,
+            certificate: None,
+            legs: Default::default(),
+            connectors: Default::default(),
+            in_doubt: None,
+            troubles: Default::default(),
+            ending: None,
+            outcome: None,
+            last_event: event.at,
+        };
+        rotation.reach(scope);
+        Ok(rotation)
+    }
+
+    /// The rotation that a journal amounts to; `None` for an empty one.
+    pub fn replay<'a>(
+        events: impl IntoIterator<Item = &'a Event>,
+    ) -> Result<Option<Self>, IllegalTransition> {
+        let mut rotation: Option<Self> = None;
+        for event in events {
+            rotation = Some(match rotation {
+                None => Self::begin(event)?,
+                Some(rotation) => rotation.after(event)?,
+            });
+        }
+        Ok(rotation)
+    }
+
+    /// What is known once `event` is known too.
+    pub fn after(mut self, event: &Event) -> Result<Self, IllegalTransition> {
+        if self.outcome.is_some() {
+            return Err(self.illegal(&event.fact, "the rotation has ended"));
+        }
+        match &event.fact {
+            Fact::Planned { .. } => return Err(self.illegal(&event.fact, "it was planned already")),
+            Fact::ScopeChanged { scope } => self.reach(scope),
+            Fact::Started { step } => self.started(step, event)?,
+            Fact::Succeeded { step, output } => {
+                self.ended(step, event)?;
+                self.troubles.remove(step);
+                self.succeeded(step, output, event)?;
+            }
+            Fact::Failed { step, failure } => {
+                self.ended(step, event)?;
+                let trouble = self
+                    .troubles
+                    .entry(step.clone())
+                    .or_insert_with(|| Trouble {
+                        count: 0,
+                        since: event.at,
+                        last: event.at,
+                        failure: failure.clone(),
+                    });
+                trouble.count = trouble.count.saturating_add(1);
+                trouble.last = event.at;
+                trouble.failure = failure.clone();
+            }
+            Fact::Imported {
+                fingerprint,
+                not_after,
+            } => {
+                if self.requested.is_none() || self.certificate.is_some() {
+                    return Err(self.illegal(&event.fact, "no request waits for a certificate"));
+                }
+                self.certificate = Some(PreparedCertificate {
+                    fingerprint: *fingerprint,
+                    not_after: *not_after,
+                    at: event.at,
+                });
+            }
+            Fact::Acknowledged { acknowledgement } => {
+                let ours = self.certificate.map(|c| c.fingerprint);
+                if ours != Some(acknowledgement.fingerprint) {
+                    return Err(self.illegal(&event.fact, "it acknowledges another certificate"));
+                }
+                let leg = self.leg(&acknowledgement.destination, event)?;
+                leg.declined = None;
+                leg.acknowledgement
+                    .get_or_insert_with(|| acknowledgement.clone());
+            }
+            Fact::Declined {
+                destination,
+                contact,
+                reason,
+            } => {
+                self.leg(destination, event)?.declined = Some(Declined {
+                    contact: contact.clone(),
+                    reason: reason.clone(),
+                    at: event.at,
+                });
+            }
+            Fact::Waived {
+                destination,
+                gate,
+                by,
+                reason,
+            } => {
+                let waiver = Waiver {
+                    gate: *gate,
+                    by: by.clone(),
+                    reason: reason.clone(),
+                    at: event.at,
+                };
+                self.leg(destination, event)?.waivers.push(waiver);
+            }
+            Fact::Decided {
+                decision,
+                by,
+                reason,
+            } => self.decided(decision, by, reason, event)?,
+        }
+        self.last_event = event.at;
+        Ok(self)
+    }
+
+    /// Adds what is new in the scope and lets go of what is no longer in it.
+    fn reach(&mut self, scope: &Scope) {
+        for destination in &scope.destinations {
+            self.legs.entry(destination.clone()).or_default().left = false;
+        }
+        for (destination, leg) in &mut self.legs {
+            leg.left = !scope.destinations.contains(destination);
+        }
+        for (connector, destination) in &scope.connectors {
+            let leg = self
+                .connectors
+                .entry(connector.clone())
+                .or_insert_with(|| ConnectorLeg {
+                    destination: destination.clone(),
+                    switched: None,
+                    activation: None,
+                    rolled_back: None,
+                    left: false,
+                });
+            // A connector that now calls elsewhere has proven nothing there.
+            if leg.destination != *destination {
+                leg.destination = destination.clone();
+                (leg.switched, leg.activation) = (None, None);
+            }
+        }
+        for (connector, leg) in &mut self.connectors {
+            leg.left = !scope.connectors.contains_key(connector);
+        }
+        // A destination is active only while every connector there is.
+        for (destination, leg) in &mut self.legs {
+            let lagging = self
+                .connectors
+                .values()
+                .any(|c| !c.left && c.destination == *destination && c.activation.is_none());
+            if lagging && leg.retired.is_none() {
+                leg.activated = None;
+            }
+        }
+    }
+
+    fn started(&mut self, step: &Step, event: &Event) -> Result<(), IllegalTransition> {
+        if let Some(other) = self.in_doubt.as_ref().filter(|other| *other != step) {
+            let what = format!("`{other}` has not ended");
+            return Err(self.illegal(&event.fact, &what));
+        }
+        if let Some(obstacle) = self.obstacle(step) {
+            return Err(self.illegal(&event.fact, obstacle));
+        }
+        if let Step::Publish { connector } = step
+            && let Some(leg) = self.connectors.get_mut(connector)
+        {
+            leg.switched.get_or_insert(event.at);
+        }
+        if let Step::RollBack { connector } = step
+            && let Some(leg) = self.connectors.get_mut(connector)
+        {
+            leg.rolled_back.get_or_insert(event.at);
+        }
+        self.in_doubt = Some(step.clone());
+        Ok(())
+    }
+
+    /// What forbids a step now. The invariants of a rotation stand here and nowhere else.
+    fn obstacle(&self, step: &Step) -> Option<&'static str> {
+        let leg = |destination: &Destination| self.legs.get(destination);
+        let ending = self.ending.is_some();
+        let forward = !matches!(
+            step,
+            Step::RollBack { .. } | Step::Withdraw { .. } | Step::Discard
+        );
+        if ending && forward {
+            return Some("the rotation is being given up");
+        }
+        if !ending && !forward {
+            return Some("nobody decided to give the rotation up");
+        }
+        let prepared = self.certificate.is_some();
+        let missing = |known: Option<bool>, obstacle| match known {
+            None => Some("it is not in the scope of the rotation"),
+            Some(false) => Some(obstacle),
+            Some(true) => None,
+        };
+        match step {
+            Step::Prepare if prepared => Some("it is prepared already"),
+            Step::Prepare | Step::Discard => None,
+            _ if !prepared && forward => Some("there is no certificate yet"),
+            Step::Offer { destination } => missing(
+                leg(destination).map(|l| l.offer.is_none()),
+                "it was offered",
+            ),
+            Step::Remind { destination, .. } => missing(
+                leg(destination).map(|l| l.offer.is_some()),
+                "nothing was offered",
+            ),
+            Step::Confirm { destination } => missing(
+                leg(destination).map(|l| l.offer.is_some()),
+                "nothing was offered",
+            ),
+            Step::Probe { destination } => missing(leg(destination).map(|_| true), ""),
+            Step::Publish { connector } => {
+                let gates = self
+                    .connectors
+                    .get(connector)
+                    .and_then(|c| leg(&c.destination))
+                    .map(Leg::may_activate);
+                missing(gates, "the gates of its destination are shut")
+            }
+            Step::Activate { destination } => {
+                if self
+                    .connectors_at(destination)
+                    .any(|(_, c)| c.activation.is_none())
+                {
+                    return Some("a connector there has not been seen presenting it");
+                }
+                missing(
+                    leg(destination).map(Leg::may_activate),
+                    "the gates are shut",
+                )
+            }
+            Step::Notify { destination } | Step::ProveRefusal { destination } => {
+                if self.from.is_none() {
+                    return Some("there is no old generation");
+                }
+                missing(
+                    leg(destination).map(|l| l.activated.is_some()),
+                    "it is not active there",
+                )
+            }
+            Step::Destroy => {
+                let retired = self.active_legs().count() > 0
+                    && self.active_legs().all(|(_, leg)| leg.retired.is_some());
+                (!retired).then_some("the old generation is not retired everywhere")
+            }
+            Step::RollBack { connector } => {
+                missing(self.connectors.get(connector).map(|_| true), "")
+            }
+            Step::Withdraw { destination } => missing(
+                leg(destination).map(|l| l.offer.is_some()),
+                "nothing was offered",
+            ),
+        }
+    }
+
+    fn ended(&mut self, step: &Step, event: &Event) -> Result<(), IllegalTransition> {
+        match self.in_doubt.take() {
+            Some(started) if started == *step => Ok(()),
+            _ => Err(self.illegal(&event.fact, "the step was not started")),
+        }
+    }
+
+    fn succeeded(
+        &mut self,
+        step: &Step,
+        output: &Output,
+        event: &Event,
+    ) -> Result<(), IllegalTransition> {
+        let at = event.at;
+        match (step, output) {
+            (Step::Prepare, Output::Requested) => self.requested = Some(at),
+            (
+                Step::Prepare,
+                Output::Prepared {
+                    fingerprint,
+                    not_after,
+                },
+            ) => {
+                self.certificate = Some(PreparedCertificate {
+                    fingerprint: *fingerprint,
+                    not_after: *not_after,
+                    at,
+                });
+            }
+            (Step::Offer { destination }, Output::Sent { letter }) => {
+                self.leg(destination, event)?.offer = Some(letter.clone());
+            }
+            (Step::Remind { destination, .. }, Output::Sent { letter }) => {
+                self.leg(destination, event)?.reminders.push(letter.clone());
+            }
+            (Step::Confirm { destination }, Output::Confirmed { basis }) => {
+                let leg = self.leg(destination, event)?;
+                let founded = match basis {
+                    Basis::Evidence => leg.acknowledgement.is_some(),
+                    Basis::Waived { .. } => leg.waiver(Gate::Acknowledgement).is_some(),
+                    Basis::NotRequired => true,
+                };
+                if !founded {
+                    return Err(self.illegal(&event.fact, "there is no evidence and no waiver"));
+                }
+                leg.confirmed = Some((at, basis.clone()));
+            }
+            (Step::Probe { destination }, Output::Probed { report }) => {
+                let leg = self.leg(destination, event)?;
+                if report.proves_acceptance() {
+                    leg.proven.get_or_insert((at, Basis::Evidence));
+                }
+                leg.probe = Some(report.clone());
+            }
+            (Step::Probe { destination }, Output::ProbeSpared { basis }) => {
+                let leg = self.leg(destination, event)?;
+                if *basis == Basis::Evidence {
+                    return Err(self.illegal(&event.fact, "evidence comes from a probe"));
+                }
+                leg.proven.get_or_insert((at, basis.clone()));
+            }
+            (Step::Publish { connector }, Output::Published { activation }) => {
+                let expected = self.certificate.map(|c| c.fingerprint);
+                match self.connectors.get_mut(connector) {
+                    Some(leg) if expected == Some(activation.fingerprint) => {
+                        leg.activation = Some(activation.clone());
+                    }
+                    _ => return Err(self.illegal(&event.fact, "another certificate was seen")),
+                }
+            }
+            (Step::Activate { destination }, Output::Done) => {
+                self.leg(destination, event)?.activated = Some(at);
+                // A first generation has nothing to retire.
+                if self.from.is_none() && self.active_legs().all(|(_, leg)| leg.activated.is_some())
+                {
+                    self.outcome = Some((at, Outcome::Completed));
+                }
+            }
+            (Step::Notify { destination }, Output::Sent { letter }) => {
+                self.leg(destination, event)?.notice = Some(letter.clone());
+            }
+            (Step::ProveRefusal { destination }, Output::Probed { report }) => {
+                let leg = self.leg(destination, event)?;
+                if report.proves_refusal() {
+                    leg.retired.get_or_insert((at, RetireBasis::Refused));
+                }
+                leg.refusal = Some(report.clone());
+            }
+            (Step::ProveRefusal { destination }, Output::Expired) => {
+                self.leg(destination, event)?
+                    .retired
+                    .get_or_insert((at, RetireBasis::Expired));
+            }
+            (Step::Destroy, Output::Done) => self.outcome = Some((at, Outcome::Completed)),
+            (Step::RollBack { .. }, Output::Published { .. } | Output::Done) => {}
+            (Step::Withdraw { destination }, Output::Sent { letter }) => {
+                self.leg(destination, event)?.withdrawn = Some(letter.clone());
+            }
+            (Step::Discard, Output::Done) => {
+                let outcome = match self.ending.as_ref().map(|ending| &ending.decision) {
+                    Some(Decision::RollBack) => Outcome::RolledBack,
+                    _ => Outcome::Abandoned,
+                };
+                self.outcome = Some((at, outcome));
+            }
+            _ => return Err(self.illegal(&event.fact, "such a step has no such output")),
+        }
+        Ok(())
+    }
+
+    fn decided(
+        &mut self,
+        decision: &Decision,
+        by: &str,
+        reason: &str,
+        event: &Event,
+    ) -> Result<(), IllegalTransition> {
+        let retired = self.legs.values().any(|leg| leg.retired.is_some());
+        match decision {
+            Decision::Retry => self.troubles.clear(),
+            _ if self.ending.is_some() => {
+                return Err(self.illegal(&event.fact, "it is being given up already"));
+            }
+            _ if retired => {
+                return Err(self.illegal(
+                    &event.fact,
+                    "the old generation is retired, there is no way back",
+                ));
+            }
+            Decision::Abandon
+                if self.from.is_some()
+                    && self.connectors.values().any(|c| c.switched.is_some()) =>
+            {
+                return Err(
+                    self.illegal(&event.fact, "connectors were switched: roll back instead")
+                );
+            }
+            Decision::RollBack if self.from.is_none() => {
+                return Err(self.illegal(&event.fact, "there is no old generation to go back to"));
+            }
+            Decision::Abandon | Decision::RollBack => {
+                // A step in doubt is overtaken: what it may have done is undone by the steps of the ending.
+                if let Some(Step::Offer { destination }) = self.in_doubt.take()
+                    && let Some(leg) = self.legs.get_mut(&destination)
+                {
+                    leg.offer_in_doubt = true;
+                }
+                self.ending = Some(Ending {
+                    decision: decision.clone(),
+                    by: by.to_owned(),
+                    reason: reason.to_owned(),
+                    at: event.at,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn leg(
+        &mut self,
+        destination: &Destination,
+        event: &Event,
+    ) -> Result<&mut Leg, IllegalTransition> {
+        if !self.legs.contains_key(destination) {
+            return Err(self.illegal(&event.fact, "the destination is not in its scope"));
+        }
+        Ok(self.legs.entry(destination.clone()).or_default())
+    }
+
+    fn illegal(&self, fact: &Fact, why: &str) -> IllegalTransition {
+        IllegalTransition {
+            phase: self.phase(),
+            fact: format!("{fact}: {why}"),
+        }
+    }
+}
+
+/// In a few words, for errors and for the history.
+impl std::fmt::Display for Fact {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Planned {
+                identity,
+                to,
+                reason,
+                ..
+            } => write!(f, "generation {to} of {identity} planned ({reason})"),
+            Self::ScopeChanged { .. } => {
+                f.write_str("the configuration changed what has to be reached")
+            }
+            Self::Started { step } => write!(f, "started to {step}"),
+            Self::Succeeded {
+                step,
+                output: Output::Probed { report },
+            } => {
+                let outcome = match report.verdict {
+                    Verdict::Accepted if !report.proves_acceptance() => "accepted, but not proven",
+                    Verdict::Accepted => "accepted",
+                    Verdict::Rejected => "rejected",
+                    Verdict::Unreachable => "unreachable",
+                    Verdict::Inconclusive => "inconclusive",
+                };
+                write!(f, "succeeded to {step}: {outcome}")
+            }
+            Self::Succeeded { step, .. } => write!(f, "succeeded to {step}"),
+            Self::Failed { step, failure } => write!(f, "failed to {step}: {}", failure.message),
+            Self::Imported { fingerprint, .. } => {
+                write!(f, "certificate {} imported", fingerprint.short())
+            }
+            Self::Acknowledged { acknowledgement } => {
+                write!(
+                    f,
+                    "{} acknowledged for {}",
+                    acknowledgement.contact, acknowledgement.destination
+                )
+            }
+            Self::Declined {
+                destination,
+                contact,
+                reason,
+            } => {
+                write!(f, "{contact} declined for {destination}: {reason}")
+            }
+            Self::Waived {
+                destination,
+                gate,
+                by,
+                reason,
+            } => {
+                write!(f, "{by} waived the {gate} of {destination}: {reason}")
+            }
+            Self::Decided {
+                decision: Decision::Abandon,
+                by,
+                reason,
+            } => write!(f, "{by} abandoned it: {reason}"),
+            Self::Decided {
+                decision: Decision::RollBack,
+                by,
+                reason,
+            } => write!(f, "{by} rolled it back: {reason}"),
+            Self::Decided {
+                decision: Decision::Retry,
+                by,
+                ..
+            } => write!(f, "{by} asked to try again"),
+        }
+    }
+}
