@@ -5,3 +5,4 @@ pub mod model;
 pub mod pki;
 pub mod policy;
 pub mod probe;
+pub mod rotation;
