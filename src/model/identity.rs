@@ -89,8 +89,10 @@ pub struct Identity {
     pub created_at: Timestamp,
     /// The generations in use.
     pub slots: Slots,
-    /// The youngest generation ever begun.
-    pub newest: GenerationNumber,
+    /// The youngest generation ever begun; `None` before the first.
+    pub newest: Option<GenerationNumber>,
+    /// The generation that the rotation in progress brings; at most one by construction.
+    pub rotation: Option<GenerationNumber>,
 }
 
 /// One key pair with its request and certificate. The private key lies in a record of its own.

@@ -8,6 +8,7 @@ mod certificate;
 mod evidence;
 mod fingerprint;
 mod identity;
+mod issuer;
 mod key;
 mod letter;
 mod name;
@@ -25,6 +26,7 @@ pub use evidence::{
 };
 pub use fingerprint::{Fingerprint, KeyId, ParseFingerprintError, Sha1Fingerprint};
 pub use identity::{Generation, GenerationNumber, HexBytes, Identity, Slots, SubjectRequest};
+pub use issuer::{Issuer, IssuerKind};
 pub use key::{KeyAlgorithm, KeyState, UnknownKeyAlgorithm};
 pub use letter::{LetterKind, MessageId, SentLetter};
 pub use name::{

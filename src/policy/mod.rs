@@ -9,6 +9,7 @@ mod raw;
 
 pub use lead_time::{LeadTimes, UnworkablePlan};
 pub use raw::PolicyFaults;
+pub(crate) use raw::place;
 
 use crate::model::{KeyAlgorithm, Lapse, PolicyName};
 

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     model::{
@@ -29,7 +29,7 @@ pub struct Facts {
 }
 
 /// What a rotation does next.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "next")]
 pub enum Next {
     /// Do this now.
@@ -88,7 +88,7 @@ impl Next {
 }
 
 /// The decision, with what each destination waits for.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Decision {
     /// What the rotation does next.
     #[serde(flatten)]

@@ -10,7 +10,9 @@ use super::{
     fact::{Decision, Failure, RotationReason, Step},
     leg::{ConnectorLeg, Leg},
 };
-use crate::model::{ConnectorName, Destination, Fingerprint, GenerationNumber, IdentityName};
+use crate::model::{
+    ConnectorName, Destination, Fingerprint, GenerationNumber, IdentityName, KeyState, Slots,
+};
 
 /// How far a rotation has come, as a past participle. Derived from the legs, never stored.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
@@ -193,6 +195,54 @@ impl Rotation {
             Phase::Activated
         } else {
             Phase::Retired
+        }
+    }
+
+    /// Which generations the identity has in use, as far as this rotation goes.
+    pub fn slots(&self) -> Slots {
+        let (old, new) = (self.from, Some(self.to()));
+        match self.phase() {
+            Phase::Completed => Slots {
+                current: new,
+                next: None,
+                previous: None,
+            },
+            Phase::Activated | Phase::Retired => Slots {
+                current: new,
+                next: None,
+                previous: old,
+            },
+            Phase::Abandoned | Phase::RolledBack => Slots {
+                current: old,
+                next: None,
+                previous: None,
+            },
+            _ => Slots {
+                current: old,
+                next: new,
+                previous: None,
+            },
+        }
+    }
+
+    /// Where the new key stands (SP 800-57 part 1 §7): active from the first connector on.
+    pub fn new_key_state(&self) -> KeyState {
+        let presented = self.connectors.values().any(|c| c.switched.is_some())
+            || self.legs.values().any(|leg| leg.activated.is_some());
+        match self.phase() {
+            Phase::Abandoned | Phase::RolledBack => KeyState::Destroyed,
+            Phase::Completed => KeyState::Active,
+            _ if presented => KeyState::Active,
+            _ => KeyState::PreActivation,
+        }
+    }
+
+    /// Where the old key stands: deactivated once nothing presents it, destroyed at the end.
+    pub fn old_key_state(&self) -> KeyState {
+        match self.phase() {
+            Phase::Completed => KeyState::Destroyed,
+            Phase::Activated | Phase::Retired => KeyState::Deactivated,
+            _ => KeyState::Active,
         }
     }
 

@@ -1,0 +1,165 @@
+//! Layer 4: one `countersign.toml`, raw to resolved.
+//!
+//! A configuration is validated whole, with everything that it points at, and refused whole: what was in
+//! force stays in force. It names where secrets are and never holds one.
+
+mod files;
+mod raw;
+mod resolve;
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    path::{Path, PathBuf},
+};
+
+pub use files::{ConfigFiles, DEFAULT_PATH};
+
+use crate::{
+    delivery::Sink,
+    model::{
+        ConnectorName, Destination, EmailAddress, Environment, IdentityName, Issuer, IssuerName, Partner, PartnerName,
+        PolicyName,
+        rotation::Scope,
+    },
+    policy::Policy,
+};
+
+/// Why a configuration cannot be used: all faults at once, each naming its place.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub struct ConfigFaults {
+    /// The file.
+    pub path: PathBuf,
+    /// One sentence each.
+    pub faults: Vec<String>,
+}
+
+impl fmt::Display for ConfigFaults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} cannot be used: {}", self.path.display(), self.faults.join("; "))
+    }
+}
+
+/// How a store is opened without a person.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum UnlockSource {
+    /// A person at the terminal types the passphrase.
+    Terminal,
+    /// The passphrase stands in a file that only we can read, such as a service manager's credential.
+    PassphraseFile(PathBuf),
+    /// The key lies in a file that only we can read.
+    KeyFile(PathBuf),
+}
+
+/// Where the store is and how it opens.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct StoreConfig {
+    /// Its directory.
+    pub path: PathBuf,
+    /// How it opens.
+    pub unlock: UnlockSource,
+}
+
+/// How connections to the mail server are protected.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MailSecurity {
+    /// TLS from the first byte (RFC 8314), usually port 465.
+    ImplicitTls,
+    /// STARTTLS, required (RFC 3207), usually port 587.
+    Starttls,
+}
+
+/// How letters are sent.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct MailConfig {
+    /// Our address, and that of the signing certificate.
+    pub from: EmailAddress,
+    /// The submission server.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// Never in the clear.
+    pub security: MailSecurity,
+    /// The name that its certificate must bear; the host's when nothing is said.
+    pub server_name: Option<String>,
+    /// Trust anchors for its certificate, DER; empty: the public roots.
+    pub anchors: Vec<Vec<u8>>,
+    /// The account, with the file that holds its password.
+    pub login: Option<(String, PathBuf)>,
+    /// What stands after the `@` of our Message-IDs.
+    pub message_id_host: String,
+}
+
+/// A running program that presents an identity.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ConnectorConfig {
+    /// Where it calls; the identity is the one that is named there.
+    pub destination: Destination,
+    /// How the identity reaches it.
+    pub sink: Sink,
+}
+
+/// A resolved configuration: everything that it points at has been read and understood.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// The file that it was read from.
+    pub path: PathBuf,
+    /// Where the store is.
+    pub store: StoreConfig,
+    /// Where sockets lie: a directory of our own.
+    pub runtime: PathBuf,
+    /// How letters sign off, and a telephone number for reading fingerprints back.
+    pub ops_name: String,
+    /// For reading fingerprints back.
+    pub ops_phone: Option<String>,
+    /// `None`: letters cannot be sent.
+    pub mail: Option<MailConfig>,
+    /// What certifies our keys.
+    pub issuers: BTreeMap<IssuerName, Issuer>,
+    /// Who verifies our identities.
+    pub partners: BTreeMap<PartnerName, Partner>,
+    /// What presents them.
+    pub connectors: BTreeMap<ConnectorName, ConnectorConfig>,
+    /// The shipped policies and those of the policy directory.
+    pub policies: BTreeMap<PolicyName, Policy>,
+    /// Where policies of one's own lie.
+    pub policy_directory: Option<PathBuf>,
+}
+
+impl Config {
+    /// Reads and resolves the file at `path` with everything that it points at.
+    pub fn load(path: &Path) -> Result<Self, ConfigFaults> {
+        resolve::load(path)
+    }
+
+    /// The environment behind a destination.
+    pub fn environment(&self, destination: &Destination) -> Option<(&Partner, &Environment)> {
+        let partner = self.partners.get(&destination.partner)?;
+        Some((partner, partner.environments.get(&destination.environment)?))
+    }
+
+    /// Every destination that names the identity.
+    pub fn destinations_of<'a>(&'a self, identity: &'a IdentityName) -> impl Iterator<Item = Destination> + 'a {
+        self.partners.values().flat_map(move |partner| {
+            partner
+                .environments
+                .iter()
+                .filter(move |(_, environment)| environment.identity == *identity)
+                .map(|(kind, _)| Destination::new(partner.name.clone(), *kind))
+        })
+    }
+
+    /// What a rotation of the identity has to reach.
+    pub fn scope_of(&self, identity: &IdentityName) -> Scope {
+        let mut destinations: Vec<_> = self.destinations_of(identity).collect();
+        destinations.sort();
+        let connectors = self
+            .connectors
+            .iter()
+            .filter(|(_, connector)| destinations.contains(&connector.destination))
+            .map(|(name, connector)| (name.clone(), connector.destination.clone()))
+            .collect();
+        Scope { destinations, connectors }
+    }
+}

@@ -1,0 +1,240 @@
+//! Files that hold keys: whole or not there, owned before they have content, never through a link.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::Write,
+    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, symlink},
+    path::{Path, PathBuf},
+};
+
+use rustix::fs::{Gid, Uid, fchown};
+
+use super::{FileSink, error::DeliveryError, publisher::Handover};
+use crate::model::GenerationNumber;
+
+/// What names our unfinished files, so that a crash's leftovers are recognised and removed.
+const UNFINISHED: &str = ".countersign-unfinished-";
+
+/// The link to the generation in force.
+const CURRENT: &str = "current";
+
+/// Publishes key and chain as one file.
+pub(super) fn publish_bundle(sink: &FileSink, handover: &Handover) -> Result<(), DeliveryError> {
+    let directory = parent(&sink.path)?;
+    check_directory(directory)?;
+    match fs::symlink_metadata(&sink.path) {
+        Ok(found) if !found.is_file() => {
+            return Err(refused(&sink.path, "it is not a regular file; remove it, or name another path"));
+        }
+        _ => {}
+    }
+    remove_unfinished(directory)?;
+    let name = sink.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let unfinished = directory.join(format!("{UNFINISHED}{name}"));
+    write_whole(&unfinished, handover.bundle_pem.as_bytes(), sink)?;
+    fs::rename(&unfinished, &sink.path).map_err(DeliveryError::io("publish", &sink.path))?;
+    sync(directory)
+}
+
+/// Publishes a directory for the generation, then points `current` at it.
+pub(super) fn publish_directory(sink: &FileSink, handover: &Handover) -> Result<(), DeliveryError> {
+    let root = &sink.path;
+    if fs::symlink_metadata(root).is_err() {
+        check_directory(parent(root)?)?;
+        make_directory(root, sink)?;
+        sync(parent(root)?)?;
+    }
+    check_directory(root)?;
+    remove_unfinished(root)?;
+    let name = generation_name(handover.generation);
+    let finished = root.join(&name);
+    if !finished.exists() {
+        let unfinished = root.join(format!("{UNFINISHED}{name}"));
+        make_directory(&unfinished, sink)?;
+        for (file, content) in [
+            ("key.pem", handover.key_pem.as_bytes()),
+            ("cert.pem", handover.chain_pem.as_bytes()),
+            ("bundle.pem", handover.bundle_pem.as_bytes()),
+        ] {
+            write_whole(&unfinished.join(file), content, sink)?;
+        }
+        sync(&unfinished)?;
+        fs::rename(&unfinished, &finished).map_err(DeliveryError::io("publish", &finished))?;
+    }
+    let link = root.join(format!("{UNFINISHED}{CURRENT}"));
+    symlink(&name, &link).map_err(DeliveryError::io("link", &link))?;
+    fs::rename(&link, root.join(CURRENT)).map_err(DeliveryError::io("publish", root.join(CURRENT)))?;
+    sync(root)
+}
+
+/// Removes what was published of a generation whose key is destroyed. Nothing to remove is fine.
+pub(super) fn retract_directory(root: &Path, generation: GenerationNumber) -> Result<(), DeliveryError> {
+    let name = generation_name(generation);
+    if fs::read_link(root.join(CURRENT)).is_ok_and(|target| target == Path::new(&name)) {
+        return Err(refused(&root.join(name), "it is the generation in force"));
+    }
+    let directory = root.join(name);
+    match fs::remove_dir_all(&directory) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(DeliveryError::io("remove", directory)(error)),
+        Ok(()) => sync(root),
+    }
+}
+
+fn generation_name(generation: GenerationNumber) -> String {
+    format!("gen-{:06}", generation.count())
+}
+
+fn refused(path: &Path, why: &str) -> DeliveryError {
+    DeliveryError::PathRefused { path: path.to_owned(), why: why.to_owned() }
+}
+
+fn parent(path: &Path) -> Result<&Path, DeliveryError> {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() && path.file_name().is_some() => Ok(parent),
+        _ => Err(refused(path, "it names no file in a directory")),
+    }
+}
+
+/// A directory in which somebody else could exchange our file is no place for a key.
+fn check_directory(directory: &Path) -> Result<(), DeliveryError> {
+    let found = fs::symlink_metadata(directory).map_err(DeliveryError::io("look at", directory))?;
+    if found.is_symlink() {
+        return Err(refused(directory, "it is a symbolic link; name the directory itself"));
+    }
+    if !found.is_dir() {
+        return Err(refused(directory, "it is not a directory"));
+    }
+    let sticky = found.mode() & 0o1000 != 0;
+    if found.mode() & 0o002 != 0 && !sticky {
+        return Err(refused(directory, "everybody may write there; take the right away (chmod o-w)"));
+    }
+    Ok(())
+}
+
+fn make_directory(path: &Path, sink: &FileSink) -> Result<(), DeliveryError> {
+    fs::create_dir(path).map_err(DeliveryError::io("create", path))?;
+    // Readable wherever the files are, and entered by the same people.
+    let mode = sink.mode | (sink.mode & 0o440) >> 2 | 0o700;
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(DeliveryError::io("set the mode of", path))?;
+    let directory = File::open(path).map_err(DeliveryError::io("open", path))?;
+    own(&directory, path, sink)
+}
+
+fn own(file: &File, path: &Path, sink: &FileSink) -> Result<(), DeliveryError> {
+    if sink.owner.is_none() && sink.group.is_none() {
+        return Ok(());
+    }
+    fchown(file, sink.owner.map(Uid::from_raw), sink.group.map(Gid::from_raw))
+        .map_err(|error| DeliveryError::io("give away", path)(error.into()))
+}
+
+/// Creates a file that must not exist, gives it owner and mode, and only then its content; durable on return.
+fn write_whole(path: &Path, content: &[u8], sink: &FileSink) -> Result<(), DeliveryError> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(DeliveryError::io("create", path))?;
+    own(&file, path, sink)?;
+    file.set_permissions(fs::Permissions::from_mode(sink.mode)).map_err(DeliveryError::io("set the mode of", path))?;
+    file.write_all(content).map_err(DeliveryError::io("write", path))?;
+    file.sync_all().map_err(DeliveryError::io("sync", path))
+}
+
+fn sync(directory: &Path) -> Result<(), DeliveryError> {
+    File::open(directory)
+        .and_then(|directory| directory.sync_all())
+        .map_err(DeliveryError::io("sync", directory))
+}
+
+fn remove_unfinished(directory: &Path) -> Result<(), DeliveryError> {
+    let entries = fs::read_dir(directory).map_err(DeliveryError::io("list", directory))?;
+    let ours = |path: &PathBuf| path.file_name().is_some_and(|n| n.to_string_lossy().starts_with(UNFINISHED));
+    for path in entries.filter_map(|entry| Some(entry.ok()?.path())).filter(ours) {
+        let found = fs::symlink_metadata(&path).map_err(DeliveryError::io("look at", &path))?;
+        let removed = if found.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+        removed.map_err(DeliveryError::io("remove", &path))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use zeroize::Zeroizing;
+
+    use super::*;
+    use crate::model::{Fingerprint, Lapse};
+
+    fn handover(generation: u32) -> Handover {
+        let text = |what: &str| Zeroizing::new(format!("{what} of generation {generation}\n"));
+        Handover {
+            generation: generation.to_string().parse().unwrap(),
+            fingerprint: Fingerprint::from_digest([0; 32]),
+            bundle_pem: text("bundle"),
+            key_pem: text("key"),
+            chain_pem: text("chain").to_string(),
+            drain: Lapse::ZERO,
+            confirm_within: Lapse::ZERO,
+        }
+    }
+
+    fn sink(path: PathBuf) -> FileSink {
+        FileSink { path, owner: None, group: None, mode: 0o640, reload: None, report: None }
+    }
+
+    #[test]
+    fn a_bundle_is_replaced_whole_with_its_mode() {
+        let directory = tempfile::tempdir().unwrap();
+        let sink = sink(directory.path().join("client.pem"));
+        for generation in [1, 2] {
+            publish_bundle(&sink, &handover(generation)).unwrap();
+            assert_eq!(fs::read_to_string(&sink.path).unwrap(), format!("bundle of generation {generation}\n"));
+        }
+        assert_eq!(fs::metadata(&sink.path).unwrap().mode() & 0o777, 0o640);
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_generation_directory_is_published_by_a_link_and_retracted_when_its_key_is_destroyed() {
+        let directory = tempfile::tempdir().unwrap();
+        let sink = sink(directory.path().join("identity"));
+        for generation in [1, 2, 2] {
+            publish_directory(&sink, &handover(generation)).unwrap();
+        }
+        assert_eq!(fs::read_to_string(sink.path.join("current/key.pem")).unwrap(), "key of generation 2\n");
+        assert!(retract_directory(&sink.path, "2".parse().unwrap()).is_err());
+        retract_directory(&sink.path, "1".parse().unwrap()).unwrap();
+        retract_directory(&sink.path, "1".parse().unwrap()).unwrap();
+        assert!(!sink.path.join("gen-000001").exists());
+    }
+
+    #[test]
+    fn a_link_in_the_place_of_the_file_is_refused_and_its_target_untouched() {
+        let directory = tempfile::tempdir().unwrap();
+        let target = directory.path().join("passwd");
+        File::create(&target).unwrap();
+        let sink = sink(directory.path().join("client.pem"));
+        symlink(&target, &sink.path).unwrap();
+        assert!(matches!(publish_bundle(&sink, &handover(1)), Err(DeliveryError::PathRefused { .. })));
+        assert_eq!(fs::metadata(&target).unwrap().len(), 0);
+    }
+
+    #[test]
+    fn a_directory_that_everybody_may_write_to_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        let sink = sink(directory.path().join("client.pem"));
+        assert!(matches!(publish_bundle(&sink, &handover(1)), Err(DeliveryError::PathRefused { .. })));
+    }
+
+    #[test]
+    fn what_a_crash_left_unfinished_does_not_hinder_the_next_publishing() {
+        let directory = tempfile::tempdir().unwrap();
+        let sink = sink(directory.path().join("client.pem"));
+        File::create(directory.path().join(format!("{UNFINISHED}client.pem"))).unwrap();
+        publish_bundle(&sink, &handover(1)).unwrap();
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+}

@@ -1,0 +1,278 @@
+//! The socket to which connectors hold a connection: identities go down, reports come up.
+
+use std::{
+    collections::BTreeMap,
+    io,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use countersign_connector::protocol::{PROTOCOL, ToConnector, ToDaemon};
+use rustix::process::geteuid;
+use serde::{Deserialize, Serialize};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    net::{
+        UnixListener, UnixStream,
+        unix::{OwnedReadHalf, OwnedWriteHalf},
+    },
+    sync::{Semaphore, watch},
+};
+use tracing::{info, warn};
+
+use super::{error::DeliveryError, publisher::Handover, report};
+use crate::model::{AppliedBy, Clock, ConnectorName, ConnectorReport, Fingerprint, Lapse, one_line};
+
+/// Connections at once; more are made to wait.
+const CONNECTIONS: usize = 256;
+
+/// How long a new connection may take to say who it is.
+const INTRODUCTION: Duration = Duration::from_secs(10);
+
+/// The longest line that a connector may send.
+const LONGEST_LINE: u64 = 64 * 1024;
+
+/// What is known of one connector.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct HubState {
+    /// The last report of each connection that it holds; several when processes share the name.
+    pub connections: BTreeMap<u64, Option<ConnectorReport>>,
+    /// The last report of all, even when its connection has ended.
+    pub last: Option<ConnectorReport>,
+}
+
+/// The seats of all connectors. Seats exist for those that the configuration names; others are turned away.
+pub struct ConnectorHub {
+    seats: Mutex<BTreeMap<ConnectorName, Arc<Seat>>>,
+    clock: Arc<dyn Clock>,
+    count: AtomicU64,
+}
+
+struct Seat {
+    identity: watch::Sender<Option<Arc<Handover>>>,
+    state: watch::Sender<HubState>,
+}
+
+impl std::fmt::Debug for ConnectorHub {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ConnectorHub").finish_non_exhaustive()
+    }
+}
+
+impl ConnectorHub {
+    /// A hub without seats.
+    pub fn new(clock: Arc<dyn Clock>) -> Arc<Self> {
+        Arc::new(Self { seats: Mutex::default(), clock, count: AtomicU64::new(0) })
+    }
+
+    /// Makes a seat for each of `connectors`, keeps those that stay, and lets the others go.
+    pub fn seat(&self, connectors: impl IntoIterator<Item = ConnectorName>) {
+        let mut seats = self.lock();
+        let mut old = std::mem::take(&mut *seats);
+        for connector in connectors {
+            let seat = old.remove(&connector).unwrap_or_else(|| {
+                Arc::new(Seat {
+                    identity: watch::Sender::new(None),
+                    state: watch::Sender::new(HubState::default()),
+                })
+            });
+            seats.insert(connector, seat);
+        }
+    }
+
+    /// Lays out the identity that a connector is to have, without waiting for anything.
+    pub fn lay_out(&self, connector: &ConnectorName, handover: Handover) {
+        if let Some(seat) = self.seat_of(connector) {
+            // The same again would make the connector drain for nothing.
+            seat.identity.send_if_modified(|laid| {
+                let same = laid.as_ref().is_some_and(|laid| laid.fingerprint == handover.fingerprint);
+                if !same {
+                    *laid = Some(Arc::new(handover));
+                }
+                !same
+            });
+        }
+    }
+
+    /// What is known of a connector; `None` when it has no seat.
+    pub fn state(&self, connector: &ConnectorName) -> Option<HubState> {
+        Some(self.seat_of(connector)?.state.borrow().clone())
+    }
+
+    /// Hands an identity over and waits until it is in use and the old one gone.
+    pub(super) async fn hand_over(
+        &self,
+        connector: &ConnectorName,
+        handover: Handover,
+    ) -> Result<AppliedBy, DeliveryError> {
+        let seat = self
+            .seat_of(connector)
+            .ok_or_else(|| DeliveryError::NotConfigured { connector: connector.clone() })?;
+        let (fingerprint, limit) = (handover.fingerprint, handover.confirm_within);
+        self.lay_out(connector, handover);
+        let mut states = seat.state.subscribe();
+        let seen = tokio::time::timeout(limit.unsigned(), states.wait_for(|state| applied(state, &fingerprint))).await;
+        let state = match seen {
+            Ok(Ok(state)) => state.clone(),
+            _ => seat.state.borrow().clone(),
+        };
+        if state.connections.is_empty() {
+            return Err(DeliveryError::NotConnected { connector: connector.clone() });
+        }
+        let behind = state.connections.values().find(|report| !is_in_use(report.as_ref(), &fingerprint));
+        match (behind, state.last) {
+            (None, Some(report)) => Ok(AppliedBy::Reported { report }),
+            (behind, _) => Err(not_seen(connector, limit, behind.and_then(Option::as_ref), &fingerprint)),
+        }
+    }
+
+    /// Serves the socket until the task is dropped.
+    pub async fn serve(self: Arc<Self>, listener: UnixListener) {
+        let places = Arc::new(Semaphore::new(CONNECTIONS));
+        loop {
+            let Ok(place) = places.clone().acquire_owned().await else { return };
+            match listener.accept().await {
+                Ok((stream, _)) => {
+                    let hub = self.clone();
+                    tokio::spawn(async move {
+                        if let Err(error) = hub.converse(stream).await {
+                            warn!(error = %one_line(&error.to_string()), "a connector's conversation ended");
+                        }
+                        drop(place);
+                    });
+                }
+                Err(error) => {
+                    // Descriptors may have run out: let some close before the next attempt.
+                    warn!(%error, "could not accept a connector");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            }
+        }
+    }
+
+    async fn converse(&self, stream: UnixStream) -> io::Result<()> {
+        let peer = stream.peer_cred()?.uid();
+        let ours = geteuid().as_raw();
+        let (reader, mut writer) = stream.into_split();
+        let mut lines = Lines { reader: BufReader::new(reader) };
+        if peer != ours && peer != 0 {
+            return refuse(&mut writer, &format!("user {peer} may not have identities of user {ours}")).await;
+        }
+        let hello = tokio::time::timeout(INTRODUCTION, lines.next()).await;
+        let Ok(Ok(Some(ToDaemon::Hello { protocol, connector }))) = hello else {
+            return refuse(&mut writer, "a hello is expected first").await;
+        };
+        if protocol != PROTOCOL {
+            return refuse(&mut writer, &format!("protocol {PROTOCOL} is spoken here, not {protocol}")).await;
+        }
+        let seat = connector.parse().ok().and_then(|name: ConnectorName| Some((self.seat_of(&name)?, name)));
+        let Some((seat, name)) = seat else {
+            return refuse(&mut writer, &format!("no connector `{}` is configured", one_line(&connector))).await;
+        };
+        info!(connector = %name, "connected");
+        let number = self.count.fetch_add(1, Ordering::Relaxed);
+        seat.state.send_modify(|state| {
+            state.connections.insert(number, None);
+        });
+        let ended = tokio::select! {
+            ended = self.listen(&name, number, &seat, lines) => ended,
+            ended = push(&seat, &mut writer) => ended,
+        };
+        seat.state.send_modify(|state| {
+            state.connections.remove(&number);
+        });
+        info!(connector = %name, "disconnected");
+        ended
+    }
+
+    async fn listen(&self, name: &ConnectorName, number: u64, seat: &Seat, mut lines: Lines) -> io::Result<()> {
+        while let Some(message) = lines.next().await? {
+            if let ToDaemon::Report(report) = message {
+                let report = report::heard(name, &report, self.clock.now());
+                seat.state.send_modify(|state| {
+                    state.connections.insert(number, Some(report.clone()));
+                    state.last = Some(report);
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn seat_of(&self, connector: &ConnectorName) -> Option<Arc<Seat>> {
+        self.lock().get(connector).cloned()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<ConnectorName, Arc<Seat>>> {
+        // The map is whole between any two statements, so a panic elsewhere has not harmed it.
+        self.seats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+struct Lines {
+    reader: BufReader<OwnedReadHalf>,
+}
+
+impl Lines {
+    async fn next(&mut self) -> io::Result<Option<ToDaemon>> {
+        let mut line = String::new();
+        let read = (&mut self.reader).take(LONGEST_LINE).read_line(&mut line).await?;
+        if read == 0 {
+            return Ok(None);
+        }
+        if !line.ends_with('\n') {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "the line is cut or too long"));
+        }
+        Ok(Some(serde_json::from_str(&line)?))
+    }
+}
+
+async fn push(seat: &Seat, writer: &mut OwnedWriteHalf) -> io::Result<()> {
+    let mut identity = seat.identity.subscribe();
+    loop {
+        let laid = identity.borrow_and_update().clone();
+        if let Some(handover) = laid {
+            let message = ToConnector::Identity {
+                generation: handover.generation.count(),
+                fingerprint: handover.fingerprint.to_string(),
+                bundle_pem: handover.bundle_pem.clone(),
+                drain_seconds: handover.drain.unsigned().as_secs(),
+            };
+            send(writer, &message).await?;
+        }
+        if identity.changed().await.is_err() {
+            return Ok(());
+        }
+    }
+}
+
+async fn refuse(writer: &mut OwnedWriteHalf, reason: &str) -> io::Result<()> {
+    send(writer, &ToConnector::Refused { reason: reason.to_owned() }).await?;
+    Err(io::Error::new(io::ErrorKind::PermissionDenied, reason.to_owned()))
+}
+
+async fn send(writer: &mut OwnedWriteHalf, message: &ToConnector) -> io::Result<()> {
+    let mut line = zeroize::Zeroizing::new(serde_json::to_vec(message)?);
+    line.push(b'\n');
+    writer.write_all(&line).await
+}
+
+fn applied(state: &HubState, fingerprint: &Fingerprint) -> bool {
+    !state.connections.is_empty()
+        && state.connections.values().all(|report| is_in_use(report.as_ref(), fingerprint))
+}
+
+fn is_in_use(report: Option<&ConnectorReport>, fingerprint: &Fingerprint) -> bool {
+    report.is_some_and(|report| report::in_use(report, fingerprint))
+}
+
+fn not_seen(
+    connector: &ConnectorName,
+    limit: Lapse,
+    report: Option<&ConnectorReport>,
+    fingerprint: &Fingerprint,
+) -> DeliveryError {
+    DeliveryError::NotSeenInUse { connector: connector.clone(), limit, seen: report::missing(report, fingerprint) }
+}

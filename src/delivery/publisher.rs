@@ -1,0 +1,91 @@
+//! The port through which a rotation hands an identity over, and the real thing behind it.
+
+use std::{collections::BTreeMap, future::Future, sync::Arc};
+
+use zeroize::Zeroizing;
+
+use super::{ConnectorHub, Sink, error::DeliveryError, files, report};
+use crate::model::{AppliedBy, ConnectorName, Fingerprint, GenerationNumber, Lapse};
+
+/// Hands identities to connectors. Publishing the same generation twice is harmless.
+pub trait Publisher: Send + Sync {
+    /// Hands a generation over and waits, for a limited time, until the connector was seen using it.
+    fn publish(
+        &self,
+        connector: &ConnectorName,
+        handover: Handover,
+    ) -> impl Future<Output = Result<AppliedBy, DeliveryError>> + Send;
+
+    /// Removes what was published of a generation whose key is about to be destroyed.
+    fn retract(
+        &self,
+        connector: &ConnectorName,
+        generation: GenerationNumber,
+    ) -> impl Future<Output = Result<(), DeliveryError>> + Send;
+}
+
+/// An identity on its way to a connector.
+#[derive(Clone)]
+pub struct Handover {
+    /// Which generation.
+    pub generation: GenerationNumber,
+    /// SHA-256 of its certificate.
+    pub fingerprint: Fingerprint,
+    /// Key, certificate and intermediates in one PEM text.
+    pub bundle_pem: Zeroizing<String>,
+    /// The key alone, PKCS#8 PEM.
+    pub key_pem: Zeroizing<String>,
+    /// Certificate and intermediates.
+    pub chain_pem: String,
+    /// How long connections with the old identity may finish their work.
+    pub drain: Lapse,
+    /// How long to wait until it is seen in use.
+    pub confirm_within: Lapse,
+}
+
+/// The sinks of a configuration.
+#[derive(Clone, Debug)]
+pub struct Sinks {
+    /// Where each connector is reached.
+    pub sinks: BTreeMap<ConnectorName, Sink>,
+    /// Those that hold a connection to us.
+    pub hub: Arc<ConnectorHub>,
+}
+
+impl Sinks {
+    fn sink(&self, connector: &ConnectorName) -> Result<&Sink, DeliveryError> {
+        self.sinks.get(connector).ok_or_else(|| DeliveryError::NotConfigured { connector: connector.clone() })
+    }
+}
+
+impl Publisher for Sinks {
+    async fn publish(&self, connector: &ConnectorName, handover: Handover) -> Result<AppliedBy, DeliveryError> {
+        let file_sink = match self.sink(connector)? {
+            Sink::Socket => return self.hub.hand_over(connector, handover).await,
+            Sink::Bundle(sink) => {
+                files::publish_bundle(sink, &handover)?;
+                sink
+            }
+            Sink::Directory(sink) => {
+                files::publish_directory(sink, &handover)?;
+                sink
+            }
+        };
+        let outcome = match &file_sink.reload {
+            Some(reload) => reload.run().await?,
+            None => "published; its reader watches the file".to_owned(),
+        };
+        match &file_sink.report {
+            Some(path) => report::await_in_use(connector, path, &handover).await,
+            None => Ok(AppliedBy::Reloaded { outcome }),
+        }
+    }
+
+    async fn retract(&self, connector: &ConnectorName, generation: GenerationNumber) -> Result<(), DeliveryError> {
+        match self.sinks.get(connector) {
+            Some(Sink::Directory(sink)) => files::retract_directory(&sink.path, generation),
+            // A bundle holds one generation, a socket none, and what is not configured was not published.
+            Some(Sink::Bundle(_) | Sink::Socket) | None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! What can go wrong between a record and its meaning.
+
+use crate::model::rotation::{IllegalTransition, RotationId};
+
+/// Why a record could not be read or written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecordsError {
+    /// The history cannot have happened.
+    #[error("the journal of rotation {rotation} is not a possible history; nothing is done with it until `countersign store verify` and a person have looked")]
+    ImpossibleHistory {
+        /// Whose.
+        rotation: RotationId,
+        /// What cannot be.
+        #[source]
+        source: IllegalTransition,
+    },
+    /// The fact cannot follow on what is known.
+    #[error("that is not possible now")]
+    IllegalFact {
+        /// Why.
+        #[source]
+        source: IllegalTransition,
+    },
+    /// There is no such journal.
+    #[error("there is no rotation {rotation}; `countersign identity list` shows what there is")]
+    NoSuchRotation {
+        /// Which was asked for.
+        rotation: RotationId,
+    },
+    /// The store refused.
+    #[error("the store refused")]
+    Store(#[from] countersign_store::Error),
+    /// The bytes are authentic but have a form that this version does not know.
+    #[error("the {collection} record {id} has a form that this version does not know; a newer countersign may have written it")]
+    Unreadable {
+        /// Where.
+        collection: &'static str,
+        /// Which.
+        id: String,
+        /// What was not understood.
+        #[source]
+        source: serde_json::Error,
+    },
+}
+
+impl RecordsError {
+    /// Somebody else changed the same record in the meantime: look again and decide anew.
+    pub fn is_conflict(&self) -> bool {
+        matches!(self, Self::Store(countersign_store::Error::Conflict { .. }))
+    }
+}

@@ -1,0 +1,121 @@
+//! Journals of rotations: facts in order, and what they amount to.
+
+use std::sync::PoisonError;
+
+use jiff::Timestamp;
+
+use super::{Batch, Records, RecordsError, Versioned};
+use crate::model::{
+    GenerationNumber, Identity, KeyState,
+    rotation::{Event, Fact, Rotation, RotationId},
+};
+
+/// A rotation, and the number that its next fact will bear.
+#[derive(Clone, Debug)]
+pub struct Replayed {
+    /// What the facts amount to.
+    pub rotation: Rotation,
+    /// The number of the next fact.
+    pub next: u64,
+}
+
+impl Records {
+    /// The facts of a rotation, in order; empty when there is no such rotation.
+    pub fn history(&self, rotation: &RotationId) -> Result<Vec<Event>, RecordsError> {
+        let entries = self.store().journal(&stream(rotation))?;
+        entries
+            .iter()
+            .map(|entry| {
+                serde_json::from_slice(&entry.bytes).map_err(|source| RecordsError::Unreadable {
+                    collection: "journal",
+                    id: format!("{rotation} entry {}", entry.sequence),
+                    source,
+                })
+            })
+            .collect()
+    }
+
+    /// A rotation as its facts tell it; `None` when there is no such rotation.
+    pub fn rotation(&self, id: &RotationId) -> Result<Option<Replayed>, RecordsError> {
+        let history = self.history(id)?;
+        let next = history.len() as u64 + 1;
+        let rotation = Rotation::replay(&history)
+            .map_err(|source| RecordsError::ImpossibleHistory { rotation: id.clone(), source })?;
+        Ok(rotation.map(|rotation| Replayed { rotation, next }))
+    }
+}
+
+impl Records {
+    /// Plans a rotation: writes its first fact together with the identity that it belongs to.
+    pub fn plan(&self, identity: &Versioned<Identity>, at: Timestamp, fact: Fact) -> Result<Rotation, RecordsError> {
+        let event = Event { at, fact };
+        let rotation = Rotation::begin(&event).map_err(|source| RecordsError::IllegalFact { source })?;
+        let mut identity = identity.clone();
+        identity.value.slots = rotation.slots();
+        identity.value.newest = Some(rotation.to());
+        identity.value.rotation = Some(rotation.to());
+        self.commit(Batch::new().identity(&identity).event(&rotation.id, 1, &event))?;
+        Ok(rotation)
+    }
+
+    /// Notes a fact of a rotation together with `batch` and with what follows for the identity and its keys.
+    ///
+    /// `fact` sees the rotation as it is now, whatever happened since the caller last looked, and may
+    /// find that there is nothing to note: then nothing is written and `None` is returned.
+    pub fn note(
+        &self,
+        id: &RotationId,
+        at: Timestamp,
+        mut batch: Batch,
+        fact: impl FnOnce(&Rotation) -> Option<Fact>,
+    ) -> Result<Option<Rotation>, RecordsError> {
+        // Held from reading to writing, so that facts noted at the same time follow one another.
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let Replayed { rotation, next } =
+            self.rotation(id)?.ok_or_else(|| RecordsError::NoSuchRotation { rotation: id.clone() })?;
+        let Some(fact) = fact(&rotation) else { return Ok(None) };
+        let event = Event { at, fact };
+        let (old_state, new_state) = (rotation.old_key_state(), rotation.new_key_state());
+        let after = rotation.after(&event).map_err(|source| RecordsError::IllegalFact { source })?;
+
+        if let Some(mut identity) = self.identity(&id.identity)? {
+            let before = identity.value.clone();
+            identity.value.slots = after.slots();
+            if after.outcome.is_some() {
+                identity.value.rotation = None;
+            }
+            if identity.value != before {
+                batch = batch.identity(&identity);
+            }
+        }
+        if let Some(from) = after.from.filter(|_| after.old_key_state() != old_state) {
+            batch = self.key_state(batch, id, from, after.old_key_state(), at)?;
+        }
+        if after.new_key_state() != new_state {
+            batch = self.key_state(batch, id, after.to(), after.new_key_state(), at)?;
+        }
+        self.commit(batch.event(id, next, &event))?;
+        Ok(Some(after))
+    }
+
+    fn key_state(
+        &self,
+        batch: Batch,
+        id: &RotationId,
+        number: GenerationNumber,
+        state: KeyState,
+        at: Timestamp,
+    ) -> Result<Batch, RecordsError> {
+        let Some(mut generation) = self.generation(&id.identity, number)? else { return Ok(batch) };
+        generation.value.key_state = state;
+        if state == KeyState::Destroyed {
+            generation.value.destroyed_at = Some(at);
+            return Ok(batch.generation(&generation).destroy_key(&id.identity, number));
+        }
+        Ok(batch.generation(&generation))
+    }
+}
+
+pub(super) fn stream(rotation: &RotationId) -> String {
+    format!("rotation/{rotation}")
+}

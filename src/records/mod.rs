@@ -1,0 +1,158 @@
+//! Layer 2: typed records over `store`, which knows nothing of them. The only importer of `store`.
+//!
+//! What belongs together is written together: a [`Batch`] is one transaction, and holds, say, a private
+//! key, its generation and the fact that it was made. Whoever changes a record names the version that it
+//! has seen, so that of two who change it at once one wins and the other is told.
+
+mod authority;
+mod batch;
+mod error;
+mod journal;
+mod mail;
+mod signer;
+
+pub use authority::{AuthorityRecord, RevokedRecord};
+pub use batch::Batch;
+pub use error::RecordsError;
+pub use journal::Replayed;
+pub use mail::{InboxRecord, OutboxRecord};
+pub use signer::SignerRecord;
+
+use std::sync::Mutex;
+
+use countersign_store::{Record, Store};
+use serde::de::DeserializeOwned;
+use zeroize::Zeroizing;
+
+use crate::{
+    exchange::PendingCode,
+    model::{Generation, GenerationNumber, Identity, IdentityName, IssuerName, MessageId},
+};
+
+const IDENTITIES: &str = "identity";
+const GENERATIONS: &str = "generation";
+const KEYS: &str = "key";
+const AUTHORITIES: &str = "authority";
+const SIGNER: &str = "signer";
+const OUTBOX: &str = "outbox";
+const INBOX: &str = "inbox";
+const CODES: &str = "code";
+
+/// A value with the version of its record; 0 stands for one that is not stored yet.
+#[derive(Clone, Debug)]
+pub struct Versioned<T> {
+    /// The version that was read.
+    pub version: u64,
+    /// The value.
+    pub value: T,
+}
+
+/// Everything that countersign remembers.
+pub struct Records {
+    store: Store,
+    turn: Mutex<()>,
+}
+
+impl Records {
+    /// Records over an open store.
+    pub fn new(store: Store) -> Self {
+        Self { store, turn: Mutex::new(()) }
+    }
+
+    /// The store under them.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// An identity by name.
+    pub fn identity(&self, name: &IdentityName) -> Result<Option<Versioned<Identity>>, RecordsError> {
+        self.read(IDENTITIES, name.as_str())
+    }
+
+    /// All identities, by name.
+    pub fn identities(&self) -> Result<Vec<Versioned<Identity>>, RecordsError> {
+        self.list(IDENTITIES)
+    }
+
+    /// A generation of an identity.
+    pub fn generation(
+        &self,
+        identity: &IdentityName,
+        number: GenerationNumber,
+    ) -> Result<Option<Versioned<Generation>>, RecordsError> {
+        self.read(GENERATIONS, &generation_id(identity, number))
+    }
+
+    /// All generations of an identity, oldest first.
+    pub fn generations(&self, identity: &IdentityName) -> Result<Vec<Versioned<Generation>>, RecordsError> {
+        let records = self.store.list_prefix(GENERATIONS, &format!("{identity}/"))?;
+        records.into_iter().map(|record| decode(GENERATIONS, record)).collect()
+    }
+
+    /// The private key of a generation, PKCS#8 DER; `None` once it is destroyed.
+    pub fn private_key(
+        &self,
+        identity: &IdentityName,
+        number: GenerationNumber,
+    ) -> Result<Option<Zeroizing<Vec<u8>>>, RecordsError> {
+        Ok(self.store.read(KEYS, &generation_id(identity, number))?.map(|record| record.bytes))
+    }
+
+    /// The authority behind a local issuer.
+    pub fn authority(&self, issuer: &IssuerName) -> Result<Option<Versioned<AuthorityRecord>>, RecordsError> {
+        self.read(AUTHORITIES, issuer.as_str())
+    }
+
+    /// What signs our letters.
+    pub fn signer(&self) -> Result<Option<Versioned<SignerRecord>>, RecordsError> {
+        self.read(SIGNER, SIGNER)
+    }
+
+    /// A letter of ours.
+    pub fn letter(&self, id: &MessageId) -> Result<Option<Versioned<OutboxRecord>>, RecordsError> {
+        self.read(OUTBOX, id.as_str())
+    }
+
+    /// What became of a mail that came in.
+    pub fn inbound(&self, id: &MessageId) -> Result<Option<Versioned<InboxRecord>>, RecordsError> {
+        self.read(INBOX, id.as_str())
+    }
+
+    /// Every mail that came in.
+    pub fn inbox(&self) -> Result<Vec<Versioned<InboxRecord>>, RecordsError> {
+        self.list(INBOX)
+    }
+
+    /// The one-time code that belongs to a letter.
+    pub fn code(&self, letter: &MessageId) -> Result<Option<Versioned<PendingCode>>, RecordsError> {
+        self.read(CODES, letter.as_str())
+    }
+
+    /// Writes a batch: all of it, durably, or nothing.
+    pub fn commit(&self, batch: Batch) -> Result<(), RecordsError> {
+        Ok(self.store.transact(batch.into_transaction())?)
+    }
+
+    fn read<T: DeserializeOwned>(
+        &self,
+        collection: &'static str,
+        id: &str,
+    ) -> Result<Option<Versioned<T>>, RecordsError> {
+        self.store.read(collection, id)?.map(|record| decode(collection, record)).transpose()
+    }
+
+    fn list<T: DeserializeOwned>(&self, collection: &'static str) -> Result<Vec<Versioned<T>>, RecordsError> {
+        self.store.list(collection)?.into_iter().map(|record| decode(collection, record)).collect()
+    }
+}
+
+fn decode<T: DeserializeOwned>(collection: &'static str, record: Record) -> Result<Versioned<T>, RecordsError> {
+    let value = serde_json::from_slice(&record.bytes)
+        .map_err(|source| RecordsError::Unreadable { collection, id: record.id.clone(), source })?;
+    Ok(Versioned { version: record.version, value })
+}
+
+/// Numbers are padded so that generations are listed in order.
+fn generation_id(identity: &IdentityName, number: GenerationNumber) -> String {
+    format!("{identity}/{:010}", number.count())
+}

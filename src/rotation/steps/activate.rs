@@ -1,0 +1,82 @@
+//! Handing a generation to a running connector, forwards and back.
+//!
+//! Contract: the intent is noted before anything is published, and from then on the connector is served
+//! that generation after any restart. The step succeeds only when the connector was seen using it.
+
+use super::{Done, StepError, credentials};
+use crate::{
+    delivery::{Handover, Publisher},
+    exchange::Mailer,
+    model::{
+        Activation, ConnectorName, GenerationNumber,
+        rotation::{Output, Rotation},
+    },
+    pki::Credentials,
+    policy::Policy,
+    probe::Prober,
+    records::Batch,
+    rotation::Driver,
+};
+
+impl<M: Mailer, P: Prober, B: Publisher> Driver<'_, M, P, B> {
+    pub(super) async fn publish_new(
+        &self,
+        rotation: &Rotation,
+        connector: &ConnectorName,
+    ) -> Result<Done, StepError> {
+        self.publish(rotation, connector, rotation.to()).await
+    }
+
+    pub(super) async fn publish_old(
+        &self,
+        rotation: &Rotation,
+        connector: &ConnectorName,
+    ) -> Result<Done, StepError> {
+        match rotation.from {
+            Some(from) => self.publish(rotation, connector, from).await,
+            None => Ok((Output::Done, Batch::new())),
+        }
+    }
+
+    async fn publish(
+        &self,
+        rotation: &Rotation,
+        connector: &ConnectorName,
+        generation: GenerationNumber,
+    ) -> Result<Done, StepError> {
+        let credentials = credentials(self.records, rotation.identity(), generation)?;
+        let handover = handover(&credentials, generation, &self.setting.policy);
+        let fingerprint = handover.fingerprint;
+        let applied = self
+            .publisher
+            .publish(connector, handover)
+            .await
+            .map_err(|error| StepError::from_error(&error, error.is_transient(), error.remedy()))?;
+        let at = self.clock.now();
+        let activation = Box::new(Activation {
+            connector: connector.clone(),
+            generation,
+            fingerprint,
+            applied,
+            at,
+        });
+        Ok((Output::Published { activation }, Batch::new()))
+    }
+}
+
+/// Credentials as they are handed over under a policy.
+pub fn handover(
+    credentials: &Credentials,
+    generation: GenerationNumber,
+    policy: &Policy,
+) -> Handover {
+    Handover {
+        generation,
+        fingerprint: credentials.fingerprint(),
+        bundle_pem: credentials.bundle_pem(),
+        key_pem: credentials.key().pem(),
+        chain_pem: credentials.chain_pem(),
+        drain: policy.activation.drain,
+        confirm_within: policy.activation.confirm_within,
+    }
+}

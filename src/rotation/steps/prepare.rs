@@ -1,0 +1,241 @@
+//! The key pair, and its certificate or its request.
+//!
+//! Contract: key, request, certificate and the fact that they exist become durable in one transaction, so
+//! there is no orphan; run again, the step makes another key, and the first was never written anywhere.
+//! No certificate gets past the rules: what fails is named, and nothing is kept.
+
+use zeroize::Zeroizing;
+
+use super::{Done, StepError};
+use crate::{
+    delivery::Publisher,
+    exchange::Mailer,
+    model::{
+        CertificateFacts, ChainFacts, Generation, HexBytes, Identity, IdentityName, IssuerKind,
+        KeyId, KeyState, Lapse, Role, Validity,
+        rotation::{Output, Rotation},
+    },
+    pki::{self, CertificateAuthority, PrivateKey, Profile},
+    policy::lint::{self, LintInput, Violation},
+    probe::Prober,
+    records::{AuthorityRecord, Batch, Records, RecordsError, Versioned},
+    rotation::{Driver, Setting},
+};
+
+/// How far certificates are dated back, for gateways whose clock is behind ours.
+const BACKDATE: Lapse = Lapse::seconds(300);
+
+impl<M: Mailer, P: Prober, B: Publisher> Driver<'_, M, P, B> {
+    pub(super) async fn prepare(&self, rotation: &Rotation) -> Result<Done, StepError> {
+        let name = rotation.identity();
+        let identity = self
+            .records
+            .identity(name)?
+            .ok_or_else(|| {
+                StepError::permanent(format!("there is no identity {name}"), "add it", Role::Ops)
+            })?
+            .value;
+        let algorithm = identity.key_algorithm;
+        // An RSA key takes seconds: not on a thread that serves sockets.
+        let key = tokio::task::spawn_blocking(move || PrivateKey::generate(algorithm))
+            .await
+            .map_err(|error| StepError::from_error(&error, true, "try again"))?
+            .map_err(|error| StepError::from_error(&error, false, "choose another kind of key"))?;
+        let request = pki::certification_request(&key, &identity.subject).map_err(|error| {
+            StepError::from_error(&error, false, "correct the names of the identity")
+        })?;
+        let chain_der = self.certify(&identity, &key, &request)?;
+        let mut generation = Generation {
+            identity: name.clone(),
+            number: rotation.to(),
+            key_algorithm: algorithm,
+            key_id: key.key_id(),
+            key_state: KeyState::PreActivation,
+            request,
+            chain: Vec::new(),
+            leaf: None,
+            created_at: self.clock.now(),
+            destroyed_at: None,
+        };
+        let output = match chain_der {
+            None => Output::Requested,
+            Some(certified) => {
+                let leaf = self.lint(&identity, &certified, key.key_id())?;
+                let prepared = Output::Prepared {
+                    fingerprint: leaf.fingerprint,
+                    not_after: leaf.validity.not_after(),
+                };
+                generation.chain = certified.chain.into_iter().map(HexBytes).collect();
+                generation.leaf = Some(leaf);
+                prepared
+            }
+        };
+        let batch = Batch::new()
+            .new_key(name, rotation.to(), key.pkcs8())
+            .generation(&Versioned {
+                version: 0,
+                value: generation,
+            });
+        Ok((output, batch))
+    }
+
+    /// The chain, leaf first; `None` when the partner's authority has to sign.
+    fn certify(
+        &self,
+        identity: &Identity,
+        key: &PrivateKey,
+        request: &[u8],
+    ) -> Result<Option<Certified>, StepError> {
+        let fault = |error: &dyn std::error::Error| {
+            StepError::from_error(
+                error,
+                false,
+                "mend what it names, then `countersign rotation retry`",
+            )
+        };
+        let validity = self.validity()?;
+        let serial = pki::random_serial().map_err(|error| fault(&error))?;
+        match self.setting.issuer.kind {
+            IssuerKind::PartnerCa => Ok(None),
+            IssuerKind::SelfSigned => {
+                let certificate = pki::self_signed(key, &identity.subject, validity, &serial)
+                    .map_err(|error| fault(&error))?;
+                Ok(Some(Certified {
+                    chain: vec![certificate],
+                    anchors: Vec::new(),
+                }))
+            }
+            IssuerKind::LocalCa => {
+                let issuer = &self.setting.issuer.name;
+                let record = self.records.authority(issuer)?.ok_or_else(|| {
+                    StepError::permanent(
+                        format!("the issuer {issuer} has no keys yet"),
+                        format!("run `countersign issuer create {issuer}`, then `countersign rotation retry {}`", identity.name),
+                        Role::Ops,
+                    )
+                })?;
+                let authority = issuing_authority(&record.value).map_err(|error| fault(&error))?;
+                let certificate = authority
+                    .issue(
+                        request,
+                        &identity.subject,
+                        validity,
+                        &serial,
+                        &Profile::Client,
+                    )
+                    .map_err(|error| fault(&error))?;
+                let (issuing, root) = (record.value.issuing.0, record.value.root.0);
+                Ok(Some(Certified {
+                    chain: vec![certificate, issuing],
+                    anchors: vec![root],
+                }))
+            }
+        }
+    }
+
+    /// As long as the policy says, dated back a little; whole seconds, since certificates know no others.
+    fn validity(&self) -> Result<Validity, StepError> {
+        let now = self.clock.now();
+        let whole = jiff::Timestamp::from_second(now.as_second()).unwrap_or(now);
+        let not_before = BACKDATE.before(whole);
+        Validity::new(
+            not_before,
+            self.setting.policy.certificate.validity.after(not_before),
+        )
+        .map_err(|error| {
+            StepError::from_error(&error, false, "correct the policy's certificate.validity")
+        })
+    }
+
+    fn lint(
+        &self,
+        identity: &Identity,
+        certified: &Certified,
+        key: KeyId,
+    ) -> Result<CertificateFacts, StepError> {
+        let facts = pki::inspect_chain(&certified.chain, Some(key), &certified.anchors)
+            .map_err(|error| StepError::from_error(&error, false, "look at the issuer"))?;
+        let violations = judge(
+            self.records,
+            self.setting,
+            identity,
+            &facts,
+            self.clock.now(),
+        )?;
+        if violations.is_empty() {
+            return Ok(facts.leaf().clone());
+        }
+        Err(StepError::permanent(
+            format!(
+                "the certificate breaks the rules of policy {}: {}",
+                self.setting.policy.name,
+                self::violations(&violations)
+            ),
+            "correct the issuer, the identity's names or the policy",
+            Role::Ops,
+        ))
+    }
+}
+
+struct Certified {
+    chain: Vec<Vec<u8>>,
+    anchors: Vec<Vec<u8>>,
+}
+
+/// The authority that signs, from its record.
+pub fn issuing_authority(
+    record: &AuthorityRecord,
+) -> Result<CertificateAuthority, pki::AuthorityError> {
+    let key = Zeroizing::new(hex::decode(record.issuing_key.as_bytes()).unwrap_or_default());
+    let chain = vec![record.issuing.0.clone(), record.root.0.clone()];
+    CertificateAuthority::from_parts(chain, PrivateKey::from_pkcs8(key)?)
+}
+
+/// What the rules say to a chain that is meant for a generation of an identity.
+pub(crate) fn judge(
+    records: &Records,
+    setting: &Setting,
+    identity: &Identity,
+    chain: &ChainFacts,
+    now: jiff::Timestamp,
+) -> Result<Vec<Violation>, RecordsError> {
+    let earlier = earlier_keys(records, &identity.name, chain.leaf().key_id)?;
+    let rules = lint::CertificateRules {
+        algorithms: setting.policy.key.allowed.clone(),
+        max_validity: setting.policy.certificate.max_validity,
+        min_remaining: setting.policy.certificate.min_remaining,
+    };
+    Ok(lint::lint(&LintInput {
+        chain,
+        rules: &rules,
+        approved_domains: &setting.issuer.approved_domains,
+        wanted_names: &identity.subject.dns_names,
+        earlier_keys: &earlier,
+        now,
+    }))
+}
+
+/// Keys that were certified before. The one that waits for its certificate is not among them.
+fn earlier_keys(
+    records: &Records,
+    identity: &IdentityName,
+    key: KeyId,
+) -> Result<Vec<KeyId>, RecordsError> {
+    let generations = records.generations(identity)?;
+    let waiting = |generation: &Generation| generation.key_id == key && generation.chain.is_empty();
+    Ok(generations
+        .into_iter()
+        .map(|g| g.value)
+        .filter(|g| !waiting(g))
+        .map(|g| g.key_id)
+        .collect())
+}
+
+/// Violations on one line, each with the name of its rule.
+pub(crate) fn violations(violations: &[Violation]) -> String {
+    let each: Vec<String> = violations
+        .iter()
+        .map(|v| format!("[{}] {}", v.reason.as_str(), v.message))
+        .collect();
+    each.join("; ")
+}

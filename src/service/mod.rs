@@ -1,0 +1,143 @@
+//! Layer 4: everything that a person or a script can ask for, whichever way it comes.
+//!
+//! The command line hands a [`Request`] to the daemon's socket when one runs, and to a [`Service`] of its
+//! own when none does: the same value, the same code, the same [`Reply`].
+
+mod error;
+mod exchange;
+mod identities;
+mod issuers;
+mod probing;
+mod request;
+mod rotations;
+mod status;
+mod views;
+mod wiring;
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+use tokio::sync::Notify;
+
+pub use error::{ErrorKind, ServiceError};
+pub use request::{GenerationSlot, IdentityAdd, Reply, Request, Statement};
+pub use status::Advanced;
+pub use views::{
+    ConnectorView, DestinationView, EventView, GenerationView, IdentityView, InboxView, LetterView, PemView,
+    RenewView, RotationView, StatusView,
+};
+
+use crate::{
+    config::Config,
+    delivery::ConnectorHub,
+    model::{Clock, IdentityName},
+    records::Records,
+    rotation::{Observer, Silent},
+};
+
+/// One open store with its configuration, and everything that can be asked of it.
+pub struct Service {
+    records: Records,
+    config: ArcSwap<Config>,
+    hub: Arc<ConnectorHub>,
+    clock: Arc<dyn Clock>,
+    observer: Arc<dyn Observer>,
+    faults: Mutex<Vec<String>>,
+    since: Option<Timestamp>,
+    /// One rotation is driven by one task at a time.
+    driving: Mutex<BTreeMap<IdentityName, Arc<tokio::sync::Mutex<()>>>>,
+    /// Something happened after which rotations should be looked at again.
+    pub(crate) changed: Notify,
+}
+
+impl Service {
+    /// A service over open records. `since` is when the daemon started; `None` in a program that ends at once.
+    pub fn new(records: Records, config: Config, clock: Arc<dyn Clock>, since: Option<Timestamp>) -> Self {
+        let hub = ConnectorHub::new(clock.clone());
+        Self {
+            records,
+            config: ArcSwap::from_pointee(config),
+            hub,
+            clock,
+            observer: Arc::new(Silent),
+            faults: Mutex::default(),
+            since,
+            driving: Mutex::default(),
+            changed: Notify::new(),
+        }
+    }
+
+    /// Tells `observer` of every fact from now on.
+    pub fn observed_by(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.observer = observer;
+        self
+    }
+
+    /// The configuration in force.
+    pub fn config(&self) -> Arc<Config> {
+        self.config.load_full()
+    }
+
+    /// Puts another configuration in force and takes back the fault that the last one may have had.
+    pub fn reconfigure(&self, config: Config) {
+        self.config.store(Arc::new(config));
+        self.set_faults(Vec::new());
+        self.seat_connectors();
+        self.changed.notify_one();
+    }
+
+    /// Keeps the configuration in force and shows what is wrong with the new one.
+    pub fn set_faults(&self, faults: Vec<String>) {
+        *self.faults.lock().unwrap_or_else(PoisonError::into_inner) = faults;
+    }
+
+    /// Where connectors are told of their identities.
+    pub fn hub(&self) -> &Arc<ConnectorHub> {
+        &self.hub
+    }
+
+    /// Answers a request.
+    pub async fn handle(&self, request: Request) -> Result<Reply, ServiceError> {
+        let changes = !request.is_read_only();
+        let reply = match request {
+            Request::Status => Reply::Status(self.status()?),
+            Request::Renew => Reply::Renewed(self.renew().await?),
+            Request::IdentityAdd(add) => Reply::Identity(self.add_identity(add).await?),
+            Request::IdentityList => Reply::Identities { schema: 1, identities: self.identities()? },
+            Request::IdentityShow { identity } => Reply::Identity(self.identity_view(&identity)?),
+            Request::IdentityRequest { identity } => Reply::Pem(self.pending_request(&identity)?),
+            Request::IdentityCertificate { identity, generation } => {
+                Reply::Pem(self.certificate(&identity, generation)?)
+            }
+            Request::IdentityImport { identity, file } => Reply::Rotation(self.import(&identity, file.as_bytes())?),
+            Request::IssuerCreate { issuer, common_name } => Reply::Pem(self.create_authority(&issuer, &common_name)?),
+            Request::IssuerShow { issuer } => Reply::Pem(self.authority_chain(&issuer)?),
+            Request::IssuerCrl { issuer } => Reply::Pem(self.revocation_list(&issuer)?),
+            Request::SignerCreate { issuer } => Reply::Pem(self.create_signer(&issuer)?),
+            Request::SignerImport { key, chain } => Reply::Pem(self.import_signer(&key, chain.as_bytes())?),
+            Request::SignerShow => Reply::Pem(self.signer_chain()?),
+            Request::RotationStart { identity } => Reply::Rotation(self.start_rotation(&identity)?),
+            Request::RotationShow { identity } => Reply::Rotation(self.show_rotation(&identity)?),
+            Request::RotationWaive { identity, destination, gate, by, reason } => {
+                Reply::Rotation(self.waive(&identity, &destination, gate, &by, &reason)?)
+            }
+            Request::RotationDecide { identity, decision, by, reason } => {
+                Reply::Rotation(self.decide(&identity, decision, &by, &reason)?)
+            }
+            Request::ExchangeAcknowledge(statement) => Reply::Rotation(self.acknowledge(statement)?),
+            Request::ExchangeReceive { mail } => Reply::Received(self.receive(&mail)?),
+            Request::ExchangeStatus => Reply::Inbox { schema: 1, mails: self.inbox()? },
+            Request::Probe { identity, destination, generation } => {
+                Reply::Probe(Box::new(self.probe(&identity, &destination, generation).await?))
+            }
+        };
+        if changes {
+            self.changed.notify_one();
+        }
+        Ok(reply)
+    }
+}

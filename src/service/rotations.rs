@@ -1,0 +1,261 @@
+//! Rotations: begun, shown, decided about, advanced.
+
+use std::sync::{Arc, PoisonError};
+
+use super::{
+    DestinationView, EventView, RenewView, RotationView, Service, ServiceError, status::Advanced,
+};
+use crate::{
+    model::{
+        Destination, Identity, IdentityName, ProbeReport,
+        rotation::{Decision, Fact, Gate, Rotation, RotationId, RotationReason, Step},
+    },
+    records::Batch,
+    rotation::{Due, Next, due},
+};
+
+impl Service {
+    pub(super) fn start_rotation(&self, identity: &IdentityName) -> Result<RotationView, ServiceError> {
+        let found = self.existing(identity)?;
+        if let Some(generation) = found.value.rotation {
+            return Err(ServiceError::refused(format!(
+                "a rotation of {identity} to generation {generation} is in progress"
+            ))
+            .hint(format!("countersign rotation show {identity}")));
+        }
+        self.plan(&found, RotationReason::Requested)?;
+        self.show_rotation(identity)
+    }
+
+    pub(super) fn show_rotation(&self, identity: &IdentityName) -> Result<RotationView, ServiceError> {
+        let found = self.existing(identity)?.value;
+        let rotation = match found.rotation.or(found.newest) {
+            Some(generation) => self.records.rotation(&RotationId { identity: identity.clone(), generation })?,
+            None => None,
+        };
+        let rotation = rotation.ok_or_else(|| ServiceError::refused(format!("{identity} has never been rotated")))?;
+        self.rotation_view(&rotation.rotation)
+    }
+
+    pub(super) fn rotation_in_progress(&self, identity: &Identity) -> Result<Option<Rotation>, ServiceError> {
+        let Some(generation) = identity.rotation else { return Ok(None) };
+        let id = RotationId { identity: identity.name.clone(), generation };
+        Ok(self.records.rotation(&id)?.map(|replayed| replayed.rotation))
+    }
+
+    /// The rotation in progress; a refusal when there is none.
+    pub(super) fn current_rotation(&self, identity: &IdentityName) -> Result<Rotation, ServiceError> {
+        let found = self.existing(identity)?.value;
+        self.rotation_in_progress(&found)?.ok_or_else(|| {
+            ServiceError::refused(format!("no rotation of {identity} is in progress"))
+                .hint(format!("countersign rotation start {identity}"))
+        })
+    }
+
+    pub(super) fn waive(
+        &self,
+        identity: &IdentityName,
+        destination: &Destination,
+        gate: Gate,
+        by: &str,
+        reason: &str,
+    ) -> Result<RotationView, ServiceError> {
+        let fact = Fact::Waived {
+            destination: destination.clone(),
+            gate,
+            by: signed_name(by)?,
+            reason: stated_reason(reason)?,
+        };
+        self.note(identity, fact)
+    }
+
+    pub(super) fn decide(
+        &self,
+        identity: &IdentityName,
+        decision: Decision,
+        by: &str,
+        reason: &str,
+    ) -> Result<RotationView, ServiceError> {
+        let reason = if decision == Decision::Retry { reason.to_owned() } else { stated_reason(reason)? };
+        self.note(identity, Fact::Decided { decision, by: signed_name(by)?, reason })
+    }
+
+    pub(super) fn note(&self, identity: &IdentityName, fact: Fact) -> Result<RotationView, ServiceError> {
+        self.note_with(identity, Batch::new(), fact)
+    }
+
+    pub(super) fn note_with(
+        &self,
+        identity: &IdentityName,
+        batch: Batch,
+        fact: Fact,
+    ) -> Result<RotationView, ServiceError> {
+        let rotation = self.current_rotation(identity)?;
+        let at = self.clock.now();
+        let noted = self.records.note(&rotation.id, at, batch, |_| Some(fact.clone()))?;
+        let rotation = noted.unwrap_or(rotation);
+        self.observer.noted(&rotation, at, &fact);
+        self.rotation_view(&rotation)
+    }
+
+    /// Begins what is due, and drives every rotation as far as it goes now.
+    pub(super) async fn renew(&self) -> Result<RenewView, ServiceError> {
+        let mut view = RenewView {
+            schema: 1,
+            started: self.begin_due()?,
+            in_progress: Vec::new(),
+            finished: Vec::new(),
+            failed: Vec::new(),
+            wake_at: None,
+        };
+        for identity in self.rotating()? {
+            let advanced = match self.advance(&identity).await {
+                Ok(advanced) => advanced,
+                Err(error) => {
+                    view.failed.push((identity, error.message));
+                    continue;
+                }
+            };
+            view.wake_at = [view.wake_at, advanced.wake_at()].into_iter().flatten().min();
+            match advanced.rotation {
+                Some(rotation) if rotation.outcome.is_none() => {
+                    let failing = rotation.troubles.values().map(|trouble| trouble.failure.message.clone());
+                    view.failed.extend(failing.map(|message| (identity.clone(), message)));
+                    view.in_progress.push((identity, rotation.phase(), advanced.decision));
+                }
+                _ => view.finished.push(identity),
+            }
+        }
+        Ok(view)
+    }
+
+    /// The identities with a rotation in progress.
+    pub fn rotating(&self) -> Result<Vec<IdentityName>, ServiceError> {
+        let identities = self.records.identities()?.into_iter();
+        Ok(identities.filter(|i| i.value.rotation.is_some()).map(|i| i.value.name).collect())
+    }
+
+    /// Plans the rotations whose lead times say that it is time. One that cannot be planned hinders no other.
+    pub fn begin_due(&self) -> Result<Vec<IdentityName>, ServiceError> {
+        let config = self.config();
+        let mut begun = Vec::new();
+        for identity in self.records.identities()? {
+            let name = identity.value.name.clone();
+            let Some(policy) = config.policies.get(&identity.value.policy) else { continue };
+            let current = match identity.value.slots.current {
+                Some(number) => self.records.generation(&name, number)?.map(|g| g.value),
+                None => None,
+            };
+            if !matches!(due(&identity.value, current.as_ref(), policy, self.clock.now()), Due::Now { .. }) {
+                continue;
+            }
+            match self.plan(&identity, RotationReason::Scheduled) {
+                Ok(()) => begun.push(name),
+                Err(error) => tracing::error!(identity = %name, "could not plan its rotation: {error}"),
+            }
+        }
+        Ok(begun)
+    }
+
+    /// Drives one rotation as far as it goes now.
+    pub async fn advance(&self, identity: &IdentityName) -> Result<Advanced, ServiceError> {
+        let turn = {
+            let mut driving = self.driving.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(driving.entry(identity.clone()).or_default())
+        };
+        let _turn = turn.lock().await;
+        let found = self.existing(identity)?.value;
+        let Some(generation) = found.rotation else { return Ok(Advanced { rotation: None, decision: None }) };
+        let ports = self.ports(&found)?;
+        let decision = self.driver(&ports).advance(identity).await?;
+        let id = RotationId { identity: identity.clone(), generation };
+        let rotation = self.records.rotation(&id)?.map(|replayed| replayed.rotation);
+        Ok(Advanced { rotation, decision })
+    }
+
+    /// Runs the step of preparing, and nothing else: nobody is written to by adding an identity.
+    pub(super) async fn prepare(&self, identity: &IdentityName) -> Result<(), ServiceError> {
+        let found = self.existing(identity)?.value;
+        let Some(generation) = found.rotation else { return Ok(()) };
+        let id = RotationId { identity: identity.clone(), generation };
+        let ports = self.ports(&found)?;
+        let driver = self.driver(&ports);
+        if matches!(driver.decision(&id)?.next, Next::Run { step: Step::Prepare }) {
+            driver.run_once(&id).await?;
+        }
+        let rotation = self.records.rotation(&id)?.map(|replayed| replayed.rotation);
+        match rotation.and_then(|rotation| rotation.troubles.get(&Step::Prepare).cloned()) {
+            Some(trouble) => Err(ServiceError::refused(trouble.failure.message).hint(trouble.failure.remedy)),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn rotation_view(&self, rotation: &Rotation) -> Result<RotationView, ServiceError> {
+        let identity = self.existing(rotation.identity())?.value;
+        let next = match rotation.outcome {
+            Some(_) => None,
+            None => {
+                let ports = self.ports(&identity)?;
+                Some(self.driver(&ports).decision(&rotation.id)?)
+            }
+        };
+        let history = self.records.history(&rotation.id)?;
+        Ok(RotationView {
+            schema: 1,
+            rotation: rotation.id.clone(),
+            phase: rotation.phase(),
+            reason: rotation.reason,
+            planned_at: rotation.planned_at,
+            from: rotation.from,
+            to: rotation.to(),
+            fingerprint: rotation.certificate.map(|c| c.fingerprint),
+            not_after: rotation.certificate.map(|c| c.not_after),
+            next,
+            destinations: rotation
+                .active_legs()
+                .map(|(destination, leg)| DestinationView {
+                    destination: destination.clone(),
+                    offered: leg.offer.as_ref().map(|letter| letter.at),
+                    acknowledged: leg.acknowledgement.as_ref().map(|a| (a.contact.clone(), a.at)),
+                    confirmed: leg.confirmed.as_ref().map(|(at, _)| *at),
+                    probe: leg.probe.as_deref().map(verdict),
+                    proven: leg.proven.as_ref().map(|(at, _)| *at),
+                    activated: leg.activated,
+                    refusal: leg.refusal.as_deref().map(verdict),
+                    retired: leg.retired.map(|(at, _)| at),
+                })
+                .collect(),
+            connectors: rotation
+                .connectors
+                .iter()
+                .map(|(name, c)| (name.clone(), c.destination.clone(), c.activation.as_ref().map(|a| a.at)))
+                .collect(),
+            history: history
+                .iter()
+                .map(|event| EventView { at: event.at, fact: event.fact.to_string() })
+                .collect(),
+        })
+    }
+}
+
+fn verdict(report: &ProbeReport) -> (crate::model::Verdict, String, jiff::Timestamp) {
+    (report.verdict, report.summary.clone(), report.at)
+}
+
+/// The name of a person who answers for a decision.
+pub(super) fn signed_name(by: &str) -> Result<String, ServiceError> {
+    let name = crate::model::one_line(by);
+    if name.is_empty() {
+        return Err(ServiceError::refused("a decision needs the name of the person who makes it").hint("--by NAME"));
+    }
+    Ok(name)
+}
+
+/// Why a decision was made.
+fn stated_reason(reason: &str) -> Result<String, ServiceError> {
+    let reason = crate::model::one_line(reason);
+    if reason.is_empty() {
+        return Err(ServiceError::refused("a decision needs a reason").hint("--reason TEXT"));
+    }
+    Ok(reason)
+}

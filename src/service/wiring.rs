@@ -1,0 +1,191 @@
+//! From the configuration to what a rotation acts with.
+
+use std::sync::Arc;
+
+use zeroize::Zeroizing;
+
+use super::{ServiceError, Service, error::chain};
+use crate::{
+    config::{Config, MailConfig, MailSecurity},
+    delivery::{Sink, Sinks},
+    exchange::{Security, Sender, SmtpMailer, SmtpSettings},
+    model::{GenerationNumber, Identity, Lapse, rotation::RotationId},
+    pki::{Credentials, PrivateKey},
+    probe::{ProbeLimits, TlsProber},
+    rotation::{Driver, Setting, handover},
+};
+
+/// How long a mail server may take for one step of the conversation.
+const MAIL_TIMEOUT: Lapse = Lapse::seconds(60);
+
+/// What a driver acts with, put together for one activation.
+pub(super) struct Ports {
+    pub(super) setting: Setting,
+    pub(super) mailer: Option<SmtpMailer>,
+    pub(super) prober: TlsProber,
+    pub(super) sinks: Sinks,
+}
+
+impl Service {
+    /// What the configuration in force says about an identity.
+    pub(super) fn setting(&self, identity: &Identity) -> Result<Setting, ServiceError> {
+        let config = self.config();
+        let place = config.path.display();
+        let policy = config.policies.get(&identity.policy).ok_or_else(|| {
+            ServiceError::failed(format!("{} lives by the policy {}, which is not there", identity.name, identity.policy))
+                .hint(format!("put {}.toml into the policy directory of {place}", identity.policy))
+        })?;
+        let issuer = config.issuers.get(&identity.issuer).ok_or_else(|| {
+            ServiceError::failed(format!("{} is certified by {}, which is not in {place}", identity.name, identity.issuer))
+                .hint(format!("add [issuer.{}]", identity.issuer))
+        })?;
+        Ok(Setting {
+            policy: policy.clone(),
+            issuer: issuer.clone(),
+            partners: config.partners.clone(),
+            sender: config.mail.as_ref().map(|mail| sender(&config, mail)),
+            message_id_host: config.mail.as_ref().map(|mail| mail.message_id_host.clone()).unwrap_or_default(),
+            scope: config.scope_of(&identity.name),
+        })
+    }
+
+    pub(super) fn ports(&self, identity: &Identity) -> Result<Ports, ServiceError> {
+        let config = self.config();
+        let mailer = config.mail.as_ref().map(mailer).transpose()?;
+        let sinks = config.connectors.iter().map(|(name, c)| (name.clone(), c.sink.clone())).collect();
+        Ok(Ports {
+            setting: self.setting(identity)?,
+            mailer,
+            prober: TlsProber::new(ProbeLimits::default()),
+            sinks: Sinks { sinks, hub: self.hub().clone() },
+        })
+    }
+
+    pub(super) fn driver<'a>(&'a self, ports: &'a Ports) -> Driver<'a, SmtpMailer, TlsProber, Sinks> {
+        Driver {
+            records: &self.records,
+            setting: &ports.setting,
+            mailer: ports.mailer.as_ref(),
+            prober: &ports.prober,
+            publisher: &ports.sinks,
+            clock: self.clock.as_ref(),
+            observer: self.observer.as_ref(),
+        }
+    }
+
+    /// Makes a seat for every connector that holds a connection, and lays out what each is to present now.
+    /// What cannot be laid out is shown as a fault and hinders nobody else.
+    pub fn seat_connectors(&self) {
+        let config = self.config();
+        let sockets = config.connectors.iter().filter(|(_, c)| c.sink == Sink::Socket);
+        self.hub().seat(sockets.clone().map(|(name, _)| name.clone()));
+        let mut faults = Vec::new();
+        for (name, connector) in sockets {
+            let laid = self.wanted(name, &connector.destination).and_then(|wanted| {
+                let Some((identity, generation)) = wanted else { return Ok(()) };
+                let setting = self.setting(&identity)?;
+                let credentials = self.credentials(&identity, generation)?;
+                self.hub().lay_out(name, handover(&credentials, generation, &setting.policy));
+                Ok(())
+            });
+            if let Err(error) = laid {
+                faults.push(format!("connector {name}: {error}"));
+            }
+        }
+        if !faults.is_empty() {
+            self.set_faults(faults);
+        }
+    }
+
+    /// The generation that a connector is to present now.
+    pub(super) fn wanted(
+        &self,
+        connector: &crate::model::ConnectorName,
+        destination: &crate::model::Destination,
+    ) -> Result<Option<(Identity, GenerationNumber)>, ServiceError> {
+        let config = self.config();
+        let Some((_, environment)) = config.environment(destination) else { return Ok(None) };
+        let Some(found) = self.records.identity(&environment.identity)? else { return Ok(None) };
+        let identity = found.value;
+        let rotating = match identity.rotation {
+            Some(generation) => {
+                self.records.rotation(&RotationId { identity: identity.name.clone(), generation })?
+            }
+            None => None,
+        };
+        let generation = match rotating {
+            Some(replayed) if replayed.rotation.connectors.contains_key(connector) => {
+                replayed.rotation.generation_for(connector)
+            }
+            _ => identity.slots.current,
+        };
+        Ok(generation.map(|generation| (identity, generation)))
+    }
+
+    pub(super) fn credentials(
+        &self,
+        identity: &Identity,
+        generation: GenerationNumber,
+    ) -> Result<Credentials, ServiceError> {
+        let name = &identity.name;
+        let gone = || ServiceError::failed(format!("generation {generation} of {name} has no private key"));
+        let record = self.records.generation(name, generation)?.ok_or_else(gone)?.value;
+        let key = self.records.private_key(name, generation)?.ok_or_else(gone)?;
+        let key = PrivateKey::from_pkcs8(key).map_err(|error| ServiceError::from_error(&error))?;
+        let chain = record.chain.into_iter().map(|certificate| certificate.0).collect();
+        Credentials::new(chain, key).map_err(|error| ServiceError::from_error(&error))
+    }
+}
+
+fn sender(config: &Config, mail: &MailConfig) -> Sender {
+    Sender {
+        name: config.ops_name.clone(),
+        email: mail.from.clone(),
+        reply_to: None,
+        organization: None,
+    }
+}
+
+fn mailer(mail: &MailConfig) -> Result<SmtpMailer, ServiceError> {
+    let credentials = match &mail.login {
+        None => None,
+        Some((user, file)) => {
+            let password = std::fs::read_to_string(file).map(Zeroizing::new).map_err(|error| {
+                ServiceError::failed(format!("the mail password cannot be read from {}: {error}", file.display()))
+                    .hint("name a file that only this user can read in mail.password-file")
+            })?;
+            Some((user.clone(), Zeroizing::new(password.trim_end_matches(['\r', '\n']).to_owned())))
+        }
+    };
+    let settings = SmtpSettings {
+        host: mail.host.clone(),
+        port: mail.port,
+        security: match mail.security {
+            MailSecurity::ImplicitTls => Security::ImplicitTls,
+            MailSecurity::Starttls => Security::StartTls,
+        },
+        anchors: mail.anchors.clone(),
+        public_roots: mail.anchors.is_empty(),
+        server_name: mail.server_name.clone(),
+        credentials,
+        hello_name: mail.message_id_host.clone(),
+        timeout: MAIL_TIMEOUT,
+    };
+    SmtpMailer::new(settings).map_err(|error| ServiceError::failed(chain(&error)))
+}
+
+/// The clock of the machine: the one place that asks it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+impl crate::model::Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "the edge where time comes in")]
+    fn now(&self) -> jiff::Timestamp {
+        jiff::Timestamp::now()
+    }
+}
+
+/// The clock of the machine.
+pub fn system_clock() -> Arc<dyn crate::model::Clock> {
+    Arc::new(SystemClock)
+}
