@@ -1,0 +1,98 @@
+//! sled as an engine: one tree, and an fsync of its own after each batch.
+//!
+//! sled's `flush` writes everything out but never calls `fsync` (on Linux it uses
+//! `sync_file_range`, which leaves the disk's cache and the file's metadata alone). So each batch
+//! ends with a sync of sled's files from here. That makes the bytes durable; it does not mend
+//! sled's recovery, which [`EngineKind::caveat`](super::EngineKind::caveat) tells of.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use sled::{Batch, Config, Db};
+
+use super::{Change, Engine, EngineError, Stored};
+use crate::files::{IoContext, make_private};
+
+const CACHE_BYTES: u64 = 16 * 1024 * 1024;
+
+pub(super) struct SledEngine {
+    database: Db,
+    dir: PathBuf,
+}
+
+impl SledEngine {
+    pub(super) fn open(dir: &Path) -> Result<Self, EngineError> {
+        let database = Config::new()
+            .path(dir)
+            .cache_capacity(CACHE_BYTES)
+            // Every batch is flushed when it is applied: there is nothing left for a thread to do.
+            .flush_every_ms(None)
+            .open()
+            .map_err(EngineError::Sled)?;
+        let engine = Self {
+            database,
+            dir: dir.to_owned(),
+        };
+        engine.for_each_file(|path| make_private(path).while_trying("make private", path))?;
+        Ok(engine)
+    }
+
+    /// sled's files, and the directories that name them: files first.
+    fn for_each_file(&self, visit: impl Fn(&Path) -> crate::Result<()>) -> Result<(), EngineError> {
+        fn walk(dir: &Path, visit: &impl Fn(&Path) -> crate::Result<()>) -> crate::Result<()> {
+            for entry in fs::read_dir(dir).while_trying("list", dir)? {
+                let entry = entry.while_trying("list", dir)?;
+                let path = entry.path();
+                if entry.file_type().while_trying("inspect", &path)?.is_dir() {
+                    walk(&path, visit)?;
+                } else {
+                    visit(&path)?;
+                }
+            }
+            visit(dir)
+        }
+        Ok(walk(&self.dir, &visit)?)
+    }
+}
+
+impl Engine for SledEngine {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, EngineError> {
+        Ok(self
+            .database
+            .get(key)
+            .map_err(EngineError::Sled)?
+            .map(|value| value.to_vec()))
+    }
+
+    fn scan(&self, prefix: &[u8]) -> Result<Vec<Stored>, EngineError> {
+        self.database
+            .scan_prefix(prefix)
+            .map(|entry| {
+                entry.map(|(key, value)| Stored {
+                    key: key.to_vec(),
+                    value: value.to_vec(),
+                })
+            })
+            .collect::<Result<_, _>>()
+            .map_err(EngineError::Sled)
+    }
+
+    fn apply(&self, changes: &[Change]) -> Result<(), EngineError> {
+        let mut batch = Batch::default();
+        for Change { key, value } in changes {
+            match value {
+                Some(value) => batch.insert(&**key, &**value),
+                None => batch.remove(&**key),
+            }
+        }
+        self.database
+            .apply_batch(batch)
+            .map_err(EngineError::Sled)?;
+        self.database.flush().map_err(EngineError::Sled)?;
+        self.for_each_file(|path| {
+            File::open(path)
+                .and_then(|file| file.sync_all())
+                .while_trying("make durable", path)
+        })
+    }
+}

@@ -1,0 +1,380 @@
+//! What can go wrong in a store, split by who can put it right: the operator (wrong secret, in
+//! use, not a store), the disk or engine, and damage to what is stored.
+//!
+//! Each message says what happened in this layer only; the cause is the `source`. Messages that an
+//! operator will meet end in what to do.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+use crate::engine::{EngineError, EngineKind};
+use crate::transaction::Expect;
+
+/// The result of every fallible call of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// A refusal or failure of the store.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// `init` found a complete store: nothing was touched.
+    #[error("there is a store in {path} already: use it, or choose another directory")]
+    AlreadyExists {
+        /// The store's directory.
+        path: PathBuf,
+    },
+    /// The canary written when opening did not read back as it was written.
+    #[error(
+        "the store in {path} did not read back what was just written to it: check the disk before going on"
+    )]
+    Canary {
+        /// The store's directory.
+        path: PathBuf,
+    },
+    /// A condition of a transaction on a record did not hold; nothing was changed.
+    #[error("record {id:?} in {collection:?} is {} but {expected} was expected", Found(.found))]
+    Conflict {
+        /// The collection of the record.
+        collection: String,
+        /// The record's id.
+        id: String,
+        /// What the transaction demanded.
+        expected: Expect,
+        /// The version that is stored, if the record exists.
+        found: Option<u64>,
+    },
+    /// Stored bytes are not what this store wrote there.
+    #[error("{damage}: restore it from a backup")]
+    Damaged {
+        /// Where, and in what way.
+        damage: Damage,
+    },
+    /// An empty passphrase guards nothing.
+    #[error("the passphrase is empty: choose one of several words")]
+    EmptyPassphrase,
+    /// The engine refused or failed. After a failed write it is unknown whether the transaction
+    /// took place: reopen the store and look.
+    #[error("the {engine} engine in {path} failed to {operation}")]
+    Engine {
+        /// Which engine.
+        engine: EngineKind,
+        /// The engine's directory.
+        path: PathBuf,
+        /// What was being done.
+        operation: &'static str,
+        /// The engine's own words.
+        #[source]
+        source: Box<EngineError>,
+    },
+    /// A key file is readable by others than its owner.
+    #[error(
+        "key file {path} may be read by others (mode {mode:04o}): run `chmod 600` on it, and replace the key if anybody could have read it"
+    )]
+    ExposedKeyFile {
+        /// The key file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// The header is not one, or it was altered.
+    #[error("the store's header {path} is damaged ({fault}): restore it from a backup")]
+    HeaderDamaged {
+        /// The header file.
+        path: PathBuf,
+        /// What is wrong with it.
+        fault: HeaderFault,
+    },
+    /// There is an engine but no header: without it nothing can be decrypted.
+    #[error(
+        "the store in {path} has lost its header: restore the header from a backup; do not remove the directory"
+    )]
+    HeaderMissing {
+        /// The store's directory.
+        path: PathBuf,
+    },
+    /// `init` was interrupted here; nothing was ever stored.
+    #[error(
+        "the store in {path} was never finished, and nothing is in it: remove the directory and run `store init` again"
+    )]
+    Incomplete {
+        /// The store's directory.
+        path: PathBuf,
+    },
+    /// Another process, or this one, has the store open.
+    #[error("the store in {path} is in use by {}: talk to it, or stop it first", Holder(.pid))]
+    InUse {
+        /// The store's directory.
+        path: PathBuf,
+        /// The process that holds it, if its lock file says so.
+        pid: Option<u32>,
+    },
+    /// A file of the store could not be read, written or made durable.
+    #[error("cannot {operation} {path}")]
+    Io {
+        /// What was being done.
+        operation: &'static str,
+        /// To which file or directory.
+        path: PathBuf,
+        /// The system's answer.
+        #[source]
+        source: io::Error,
+    },
+    /// A journal did not end where the transaction expected; nothing was changed.
+    #[error("journal {stream:?} goes on with event {found} but {expected} was expected")]
+    JournalConflict {
+        /// The journal.
+        stream: String,
+        /// The sequence number that the transaction wanted to write.
+        expected: u64,
+        /// The sequence number that comes next.
+        found: u64,
+    },
+    /// A key derivation cost outside what this program will spend.
+    #[error(
+        "key derivation with {memory_kib} KiB, {iterations} iterations and {lanes} lanes is outside the accepted bounds"
+    )]
+    KdfCost {
+        /// Memory in KiB.
+        memory_kib: u32,
+        /// Passes over the memory.
+        iterations: u32,
+        /// Degree of parallelism.
+        lanes: u32,
+    },
+    /// A key file does not hold a key.
+    #[error(
+        "{path} is not a key file: it must hold {} hexadecimal digits",
+        crate::secret::KEY_FILE_DIGITS
+    )]
+    MalformedKeyFile {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The store was written by a newer version of this program; nothing was touched.
+    #[error(
+        "the store in {path} has format {found}, and this program knows up to {supported}: use a newer countersign"
+    )]
+    NewerFormat {
+        /// The store's directory.
+        path: PathBuf,
+        /// The format found.
+        found: u32,
+        /// The newest format that is understood.
+        supported: u32,
+    },
+    /// A collection, id or stream name is empty or too long.
+    #[error("a name of {length} bytes is not accepted: 1 to {limit} are")]
+    NameLength {
+        /// Its length in bytes.
+        length: usize,
+        /// The longest accepted.
+        limit: usize,
+    },
+    /// `init` was given a directory with something else in it.
+    #[error("{path} is not empty: a store needs a directory of its own")]
+    NotEmpty {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// There is no store here.
+    #[error("there is no store in {path}: run `store init`")]
+    NotFound {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The operating system gave no random numbers.
+    #[error("the system's random number generator failed")]
+    Random {
+        /// The system's answer.
+        #[source]
+        source: getrandom::Error,
+    },
+    /// A record or event larger than the store takes.
+    #[error("{length} bytes are too many for one record: {limit} are accepted")]
+    TooLarge {
+        /// Its length in bytes.
+        length: usize,
+        /// The most accepted.
+        limit: usize,
+    },
+    /// No slot opens with this secret.
+    #[error(
+        "the {kind} does not open the store in {path}: check for a typing error or another keyboard layout, or use the secret of another slot"
+    )]
+    WrongSecret {
+        /// The store's directory.
+        path: PathBuf,
+        /// What was tried: "passphrase" or "key file".
+        kind: &'static str,
+    },
+}
+
+/// One finding: stored bytes that are not what this store wrote there.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{place} {fault}")]
+pub struct Damage {
+    /// Where.
+    pub place: Place,
+    /// In what way.
+    pub fault: Fault,
+}
+
+impl Damage {
+    /// The same damage, met by somebody who asked for this record and so knows its name.
+    pub(crate) fn of(self, collection: &str, id: &str) -> Self {
+        let place = Place::Record {
+            collection: collection.to_owned(),
+            id: id.to_owned(),
+        };
+        Self { place, ..self }
+    }
+}
+
+impl From<Damage> for Error {
+    fn from(damage: Damage) -> Self {
+        Self::Damaged { damage }
+    }
+}
+
+/// A place in the store that can be damaged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Place {
+    /// The contents of a collection as a whole.
+    Collection {
+        /// Its name.
+        collection: String,
+    },
+    /// One event of a journal.
+    Entry {
+        /// The journal.
+        stream: String,
+        /// The event's number.
+        sequence: u64,
+    },
+    /// A journal as a whole.
+    Journal {
+        /// Its name.
+        stream: String,
+    },
+    /// One record.
+    Record {
+        /// Its collection.
+        collection: String,
+        /// Its id.
+        id: String,
+    },
+    /// The record of what the store as a whole contains.
+    Root,
+    /// Something that no part of the store accounts for.
+    Stray {
+        /// The engine's key, in hexadecimal.
+        key: String,
+    },
+    /// The summary of a collection or journal whose name cannot be read.
+    Summary {
+        /// The engine's key, in hexadecimal.
+        key: String,
+    },
+    /// A record of which even the id cannot be read.
+    Unnamed {
+        /// Its collection.
+        collection: String,
+        /// The engine's key, in hexadecimal.
+        key: String,
+    },
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Collection { collection } => write!(f, "collection {collection:?}"),
+            Self::Entry { stream, sequence } => write!(f, "event {sequence} of journal {stream:?}"),
+            Self::Journal { stream } => write!(f, "journal {stream:?}"),
+            Self::Record { collection, id } => write!(f, "record {id:?} in {collection:?}"),
+            Self::Root => f.write_str("the store's table of contents"),
+            Self::Stray { key } => write!(f, "the entry under key {key}"),
+            Self::Summary { key } => write!(f, "the summary under key {key}"),
+            Self::Unnamed { collection, key } => {
+                write!(f, "the record under key {key} in {collection:?}")
+            }
+        }
+    }
+}
+
+/// In what way something stored is damaged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fault {
+    /// Authentication failed: altered, moved here from elsewhere, or from another store.
+    Altered,
+    /// Too short, or not laid out as any known format.
+    Malformed,
+    /// It should be there and is not.
+    Missing,
+    /// Each part is authentic, but the whole is not: something was removed, brought back, or
+    /// replaced by an older version of itself.
+    Replaced,
+    /// It is there and should not be.
+    Unaccounted,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Altered => "has been altered or moved",
+            Self::Malformed => "is malformed",
+            Self::Missing => "is missing",
+            Self::Replaced => "does not add up: something in it was removed, brought back or replaced by an older version",
+            Self::Unaccounted => "does not belong to anything",
+        })
+    }
+}
+
+/// What is wrong with a header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HeaderFault {
+    /// Its fields are not those that the holder of the master key wrote.
+    Altered,
+    /// Its checksum does not fit its fields.
+    Checksum,
+    /// It is not a header of a known shape.
+    Malformed,
+    /// It is larger than any header.
+    TooLarge,
+}
+
+impl fmt::Display for HeaderFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Altered => "its fields were altered",
+            Self::Checksum => "its checksum does not fit",
+            Self::Malformed => "it cannot be understood",
+            Self::TooLarge => "it is too large",
+        })
+    }
+}
+
+struct Found<'a>(&'a Option<u64>);
+
+impl fmt::Display for Found<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(version) => write!(f, "at version {version}"),
+            None => f.write_str("absent"),
+        }
+    }
+}
+
+struct Holder<'a>(&'a Option<u32>);
+
+impl fmt::Display for Holder<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(pid) => write!(f, "process {pid}"),
+            None => f.write_str("another process"),
+        }
+    }
+}

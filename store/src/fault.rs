@@ -1,0 +1,68 @@
+//! For tests of the whole product: death at a chosen append.
+//!
+//! Only with the feature `fault-injection`, and only when the environment asks for it:
+//!
+//! - `COUNTERSIGN_ABORT_AT_APPEND=N`: at the N-th transaction of this process, counted from 1, that
+//!   appends to a journal and whose conditions hold;
+//! - `COUNTERSIGN_ABORT_WHEN=before|after`: before anything of it reaches the engine (the default),
+//!   or after all of it is durable and before the caller learns of it.
+
+/// On which side of the append.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum When {
+    Before,
+    After,
+}
+
+/// One transaction on its way to the engine.
+pub(crate) struct Passage {
+    #[cfg(feature = "fault-injection")]
+    fatal: Option<When>,
+}
+
+impl Passage {
+    /// Counts a transaction in, if it appends to a journal.
+    #[cfg(feature = "fault-injection")]
+    pub(crate) fn enter(appends: bool) -> Self {
+        use std::sync::atomic::{AtomicU64, Ordering};
+
+        static APPENDS: AtomicU64 = AtomicU64::new(0);
+        let fatal = appends
+            .then(|| APPENDS.fetch_add(1, Ordering::Relaxed) + 1)
+            .filter(|&count| chosen().is_some_and(|(fatal, _)| fatal == count))
+            .and_then(|_| chosen().map(|(_, when)| when));
+        Self { fatal }
+    }
+
+    /// Aborts the process if this is the chosen moment of the chosen transaction.
+    #[cfg(feature = "fault-injection")]
+    pub(crate) fn reach(&self, moment: When) {
+        if self.fatal == Some(moment) {
+            std::process::abort();
+        }
+    }
+
+    #[cfg(not(feature = "fault-injection"))]
+    pub(crate) fn enter(_appends: bool) -> Self {
+        Self {}
+    }
+
+    #[cfg(not(feature = "fault-injection"))]
+    #[allow(clippy::unused_self)]
+    pub(crate) fn reach(&self, _moment: When) {}
+}
+
+#[cfg(feature = "fault-injection")]
+fn chosen() -> Option<(u64, When)> {
+    use std::sync::OnceLock;
+
+    static CHOSEN: OnceLock<Option<(u64, When)>> = OnceLock::new();
+    *CHOSEN.get_or_init(|| {
+        let count = std::env::var("COUNTERSIGN_ABORT_AT_APPEND")
+            .ok()?
+            .parse()
+            .ok()?;
+        let after = std::env::var("COUNTERSIGN_ABORT_WHEN").is_ok_and(|when| when == "after");
+        Some((count, if after { When::After } else { When::Before }))
+    })
+}
