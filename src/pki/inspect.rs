@@ -1,14 +1,8 @@
 //! Reads what a certificate says (RFC 5280 §4). Certificates come from strangers: bounded, and made printable.
 
-use aws_lc_rs::digest;
 use const_oid::{ObjectIdentifier, db};
-use der::{
-    Decode, Reader, SliceReader,
-    asn1::{Ia5String, UintRef},
-    oid::AssociatedOid,
-};
+use der::{Decode, asn1::Ia5String, oid::AssociatedOid};
 use jiff::Timestamp;
-use spki::SubjectPublicKeyInfoRef;
 use x509_cert::{
     Certificate,
     ext::pkix::{self, name::GeneralName},
@@ -17,12 +11,13 @@ use x509_cert::{
 };
 
 use super::{
-    key::{key_id, rsa_of_bits, sha256},
+    digest::{sha1, sha256},
+    public_key::{key_algorithm, key_id},
     signed::CertificateParts,
 };
 use crate::model::{
-    CertificateFacts, ExtendedKeyUsage, Fingerprint, InvertedValidity, KeyAlgorithm, KeyUsage,
-    SerialNumber, Sha1Fingerprint, Validity, one_line,
+    CertificateFacts, ExtendedKeyUsage, Fingerprint, InvertedValidity, KeyUsage, SerialNumber,
+    Sha1Fingerprint, Validity, one_line,
 };
 
 /// The largest certificate that is read, in bytes.
@@ -86,7 +81,7 @@ pub fn inspect(der: &[u8]) -> Result<CertificateFacts, InspectError> {
 
     Ok(CertificateFacts {
         fingerprint: Fingerprint::from_digest(sha256(der)),
-        sha1: sha1(der),
+        sha1: Sha1Fingerprint::from_digest(sha1(der)),
         key_id: key_id(parts.public_key_info),
         key_algorithm: key_algorithm(parts.public_key_info),
         subject: shown_name(body.subject()),
@@ -138,31 +133,6 @@ pub(super) fn shown_text(text: &Ia5String) -> String {
     }
 }
 
-/// The kind of key that a SubjectPublicKeyInfo holds, if it is one of ours.
-pub(super) fn key_algorithm(public_key_info: &[u8]) -> Option<KeyAlgorithm> {
-    let info = SubjectPublicKeyInfoRef::from_der(public_key_info).ok()?;
-    match info.algorithm.oid {
-        db::rfc5912::ID_EC_PUBLIC_KEY => match info.algorithm.parameters_oid().ok()? {
-            db::rfc5912::SECP_256_R_1 => Some(KeyAlgorithm::EcdsaP256),
-            db::rfc5912::SECP_384_R_1 => Some(KeyAlgorithm::EcdsaP384),
-            _ => None,
-        },
-        db::rfc5912::RSA_ENCRYPTION => {
-            let mut reader = SliceReader::new(info.subject_public_key.as_bytes()?).ok()?;
-            let modulus = reader
-                .sequence(|key| {
-                    let modulus = UintRef::decode(key)?;
-                    UintRef::decode(key)?; // the exponent
-                    Ok::<_, der::Error>(modulus.as_bytes())
-                })
-                .ok()?;
-            rsa_of_bits(modulus.len() * 8 - modulus.first()?.leading_zeros() as usize)
-        }
-        db::rfc8410::ID_ED_25519 => Some(KeyAlgorithm::Ed25519),
-        _ => None,
-    }
-}
-
 fn extension<'a, T: Decode<'a, Error = der::Error> + AssociatedOid>(
     certificate: &'a Certificate,
     name: &'static str,
@@ -194,10 +164,4 @@ fn timestamp(time: Time) -> Timestamp {
         .ok()
         .and_then(|seconds| Timestamp::from_second(seconds).ok())
         .unwrap_or(Timestamp::MAX)
-}
-
-fn sha1(der: &[u8]) -> Sha1Fingerprint {
-    let mut out = [0; 20];
-    out.copy_from_slice(digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, der).as_ref());
-    Sha1Fingerprint::from_digest(out)
 }

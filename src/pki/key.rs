@@ -3,7 +3,6 @@
 use std::fmt;
 
 use aws_lc_rs::{
-    digest,
     encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der},
     error::{KeyRejected, Unspecified},
     rand::SystemRandom,
@@ -16,8 +15,10 @@ use aws_lc_rs::{
 use const_oid::{ObjectIdentifier, db};
 use der::Decode;
 use pkcs8::PrivateKeyInfoRef;
+use rcgen::PublicKeyData;
 use zeroize::Zeroizing;
 
+use super::public_key::{PublicKey, rsa_of_bits};
 use crate::model::{KeyAlgorithm, KeyId};
 
 /// A key that cannot be made, read or used.
@@ -79,9 +80,7 @@ pub enum KeyError {
 #[derive(Clone)]
 pub struct PrivateKey {
     pkcs8: Zeroizing<Vec<u8>>,
-    public_key_info: Vec<u8>,
-    key_id: KeyId,
-    algorithm: KeyAlgorithm,
+    public: PublicKey,
     pair: Pair,
 }
 
@@ -170,17 +169,22 @@ impl PrivateKey {
 
     /// The kind of key.
     pub fn algorithm(&self) -> KeyAlgorithm {
-        self.algorithm
+        self.public.algorithm()
+    }
+
+    /// The public half.
+    pub fn public_key(&self) -> &PublicKey {
+        &self.public
     }
 
     /// SHA-256 over [`Self::public_key_info`].
     pub fn key_id(&self) -> KeyId {
-        self.key_id
+        self.public.key_id()
     }
 
     /// The DER SubjectPublicKeyInfo (RFC 5280 §4.1.2.7).
     pub fn public_key_info(&self) -> &[u8] {
-        &self.public_key_info
+        self.public.info()
     }
 
     /// The DER PKCS#8 version 1 key, unencrypted.
@@ -207,18 +211,9 @@ impl PrivateKey {
             }
         };
         signed.map_err(|source| KeyError::Signing {
-            algorithm: self.algorithm,
+            algorithm: self.algorithm(),
             source,
         })
-    }
-
-    /// The public key as it stands inside the BIT STRING of the SubjectPublicKeyInfo.
-    fn raw_public_key(&self) -> &[u8] {
-        match &self.pair {
-            Pair::Ecdsa(pair) => pair.public_key().as_ref(),
-            Pair::Ed25519(pair) => pair.public_key().as_ref(),
-            Pair::Rsa(pair) => pair.public_key().as_ref(),
-        }
     }
 
     fn from_pair(pair: Pair, algorithm: KeyAlgorithm) -> Result<Self, KeyError> {
@@ -243,11 +238,14 @@ impl PrivateKey {
             Ok((private, public.as_ref().to_vec()))
         };
         let (pkcs8, public_key_info) = encoded().map_err(|source| KeyError::Encoding { source })?;
+        let bits = match &pair {
+            Pair::Ecdsa(pair) => pair.public_key().as_ref().to_vec(),
+            Pair::Ed25519(pair) => pair.public_key().as_ref().to_vec(),
+            Pair::Rsa(pair) => pair.public_key().as_ref().to_vec(),
+        };
         Ok(Self {
-            key_id: key_id(&public_key_info),
             pkcs8,
-            public_key_info,
-            algorithm,
+            public: PublicKey::new(public_key_info, bits, algorithm),
             pair,
         })
     }
@@ -255,56 +253,23 @@ impl PrivateKey {
 
 impl fmt::Debug for PrivateKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "PrivateKey({}, {})", self.algorithm, self.key_id)
+        write!(f, "PrivateKey({}, {})", self.algorithm(), self.key_id())
     }
 }
 
-impl rcgen::PublicKeyData for PrivateKey {
+impl PublicKeyData for PrivateKey {
     fn der_bytes(&self) -> &[u8] {
-        self.raw_public_key()
+        self.public.der_bytes()
     }
 
     fn algorithm(&self) -> &'static rcgen::SignatureAlgorithm {
-        signature_algorithm(self.algorithm)
+        PublicKeyData::algorithm(&self.public)
     }
 }
 
 impl rcgen::SigningKey for PrivateKey {
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, rcgen::Error> {
         Self::sign(self, message).map_err(|_| rcgen::Error::RemoteKeyError)
-    }
-}
-
-/// How a key of this kind signs certificates.
-pub(super) fn signature_algorithm(algorithm: KeyAlgorithm) -> &'static rcgen::SignatureAlgorithm {
-    match algorithm {
-        KeyAlgorithm::EcdsaP256 => &rcgen::PKCS_ECDSA_P256_SHA256,
-        KeyAlgorithm::EcdsaP384 => &rcgen::PKCS_ECDSA_P384_SHA384,
-        KeyAlgorithm::Rsa2048 | KeyAlgorithm::Rsa3072 | KeyAlgorithm::Rsa4096 => {
-            &rcgen::PKCS_RSA_SHA256
-        }
-        KeyAlgorithm::Ed25519 => &rcgen::PKCS_ED25519,
-    }
-}
-
-/// The id of the key that this SubjectPublicKeyInfo describes.
-pub(super) fn key_id(public_key_info: &[u8]) -> KeyId {
-    KeyId::from_digest(sha256(public_key_info))
-}
-
-pub(super) fn sha256(bytes: &[u8]) -> [u8; 32] {
-    let mut out = [0; 32];
-    out.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
-    out
-}
-
-/// The algorithm of an RSA key of so many bits.
-pub(super) fn rsa_of_bits(bits: usize) -> Option<KeyAlgorithm> {
-    match bits {
-        2048 => Some(KeyAlgorithm::Rsa2048),
-        3072 => Some(KeyAlgorithm::Rsa3072),
-        4096 => Some(KeyAlgorithm::Rsa4096),
-        _ => None,
     }
 }
 
@@ -332,7 +297,7 @@ mod tests {
             assert_eq!(read.algorithm(), algorithm);
             assert_eq!(read.key_id(), made.key_id());
             assert_eq!(read.pkcs8(), made.pkcs8());
-            let rcgen_spki = rcgen::PublicKeyData::subject_public_key_info(&made);
+            let rcgen_spki = made.subject_public_key_info();
             assert_eq!(rcgen_spki, made.public_key_info(), "{algorithm}");
         }
     }
