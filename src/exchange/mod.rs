@@ -11,6 +11,7 @@ mod code;
 mod facts;
 mod mailer;
 mod refusal;
+pub mod smime;
 
 pub use code::{CodeHash, InvalidCode, NoRandomness, OneTimeCode, PendingCode};
 pub use facts::{LetterFacts, Overlap, Sender};
