@@ -75,3 +75,15 @@ pub struct LetterFacts {
     /// What an unsigned answer must bear.
     pub code: Option<OneTimeCode>,
 }
+
+impl LetterFacts {
+    /// The name of the attachment that holds everything. `.txt`, because mail gateways drop `.pem` and `.crt`.
+    pub(super) fn pem_name(&self) -> String {
+        format!("{}-g{}.pem.txt", self.identity, self.generation)
+    }
+
+    /// The name of the attachment that holds the authorities alone.
+    pub(super) fn authorities_name(&self) -> String {
+        format!("{}-g{}-ca.pem.txt", self.identity, self.generation)
+    }
+}

@@ -7,13 +7,20 @@
 //!
 //! No link is ever sent, so nothing that a robot can do to a mail acknowledges anything.
 
+mod body;
 mod code;
+mod compose;
 mod facts;
+mod instructions;
 mod mailer;
+mod page;
 mod refusal;
 pub mod smime;
+#[cfg(test)]
+mod testing;
 
 pub use code::{CodeHash, InvalidCode, NoRandomness, OneTimeCode, PendingCode};
+pub use compose::{ComposeError, Draft, Signed};
 pub use facts::{LetterFacts, Overlap, Sender};
 pub use mailer::{Mailer, SealedLetter, SendError};
 pub use refusal::{Automation, Missing, Refusal};

@@ -13,12 +13,15 @@ use aws_lc_rs::{
 };
 use cms::{
     cert::CertificateChoices,
-    content_info::ContentInfo,
-    signed_data::{SignedData, SignerIdentifier, SignerInfo},
+    content_info::{CmsVersion, ContentInfo},
+    revocation::RevocationInfoChoices,
+    signed_data::{
+        CertificateSet, DigestAlgorithmIdentifiers, SignerIdentifier, SignerInfo, SignerInfos,
+    },
 };
 use const_oid::db::{rfc5911, rfc5912, rfc8410};
 use der::{
-    Any, Decode, Encode, EncodingRules,
+    Any, Decode, Encode, EncodingRules, Sequence,
     asn1::{ObjectIdentifier, OctetString},
 };
 use x509_cert::{Certificate, ext::pkix::SubjectKeyIdentifier};
@@ -32,6 +35,28 @@ pub struct Verified {
     pub signer: Vec<u8>,
     /// The bytes that were signed: a MIME entity, headers and body.
     pub content: Vec<u8>,
+}
+
+/// SignedData (RFC 5652 §5.1). The type of `cms` keeps the text as ANY, which forgets whether an octet string
+/// came in pieces, as programs that stream write it.
+#[derive(Sequence)]
+struct SignedData {
+    version: CmsVersion,
+    digest_algorithms: DigestAlgorithmIdentifiers,
+    encapsulated: Encapsulated,
+    #[asn1(context_specific = "0", tag_mode = "IMPLICIT", optional = "true")]
+    certificates: Option<CertificateSet>,
+    #[asn1(context_specific = "1", tag_mode = "IMPLICIT", optional = "true")]
+    crls: Option<RevocationInfoChoices>,
+    signers: SignerInfos,
+}
+
+/// EncapsulatedContentInfo (RFC 5652 §5.2).
+#[derive(Sequence)]
+struct Encapsulated {
+    content_type: ObjectIdentifier,
+    #[asn1(context_specific = "0", tag_mode = "EXPLICIT", optional = "true")]
+    content: Option<OctetString>,
 }
 
 /// Verifies `multipart/signed`: the first part exactly as it stands between the delimiters, with CRLF line
@@ -59,20 +84,16 @@ fn verify(message: &[u8], detached: Option<&[u8]>) -> Result<Verified, SmimeErro
         .content
         .decode_as_encoding(EncodingRules::Ber)
         .map_err(unread(what))?;
-    let signers = data.signer_infos.0.as_slice();
+    let signers = data.signers.0.as_slice();
     let [signer] = signers else {
         return Err(match signers.len() {
             0 => SmimeError::Missing { what: "the signer" },
             count => SmimeError::SeveralSigners { count },
         });
     };
-    let content = match (detached, &data.encap_content_info.econtent) {
+    let content = match (detached, &data.encapsulated.content) {
         (Some(entity), _) => entity.to_vec(),
-        (None, Some(inside)) => inside
-            .decode_as_encoding::<OctetString>(EncodingRules::Ber)
-            .map_err(unread("the signed text"))?
-            .into_bytes()
-            .to_vec(),
+        (None, Some(inside)) => inside.as_bytes().to_vec(),
         (None, None) => {
             return Err(SmimeError::Missing {
                 what: "the signed text",
@@ -82,7 +103,7 @@ fn verify(message: &[u8], detached: Option<&[u8]>) -> Result<Verified, SmimeErro
     let certificate = certificate_of(&data, signer)?;
     check(
         signer,
-        data.encap_content_info.econtent_type,
+        data.encapsulated.content_type,
         &content,
         certificate,
     )?;
