@@ -16,6 +16,7 @@ mod mailer;
 mod page;
 mod refusal;
 pub mod smime;
+mod smtp;
 #[cfg(test)]
 mod testing;
 
@@ -24,3 +25,4 @@ pub use compose::{ComposeError, Draft, Signed};
 pub use facts::{LetterFacts, Overlap, Sender};
 pub use mailer::{Mailer, SealedLetter, SendError};
 pub use refusal::{Automation, Missing, Refusal};
+pub use smtp::{Security, SettingsError, SmtpMailer, SmtpSettings};
