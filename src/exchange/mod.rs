@@ -1,1 +1,28 @@
-//! Layer: exchange.
+//! Layer 2: everything that is said to a partner, and what comes back.
+//!
+//! A letter is composed from plain facts, signed, sealed, journalled by the caller, and handed to a
+//! [`Mailer`]. A mail that comes in is parsed, and a pure function decides whether it is an
+//! acknowledgement or why not. Nothing here keeps state or asks what time it is; randomness enters at
+//! codes, boundaries and content keys only.
+//!
+//! No link is ever sent, so nothing that a robot can do to a mail acknowledges anything.
+
+mod body;
+mod code;
+mod compose;
+mod facts;
+mod instructions;
+mod mailer;
+mod page;
+mod refusal;
+pub mod smime;
+mod smtp;
+#[cfg(test)]
+mod testing;
+
+pub use code::{CodeHash, InvalidCode, NoRandomness, OneTimeCode, PendingCode};
+pub use compose::{ComposeError, Draft, Signed};
+pub use facts::{LetterFacts, Overlap, Sender};
+pub use mailer::{Mailer, SealedLetter, SendError};
+pub use refusal::{Automation, Missing, Refusal};
+pub use smtp::{Security, SettingsError, SmtpMailer, SmtpSettings};

@@ -1,0 +1,455 @@
+//! A letter on its way: written, signed, sealed. Each state is a type, so nothing unsigned can be sent and
+//! nothing that was sealed can change.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use lettre::{
+    Message,
+    message::{
+        Mailbox, MessageBuilder, MultiPart, SinglePart,
+        header::{ContentDisposition, ContentTransferEncoding, ContentType},
+    },
+};
+
+use super::{
+    LetterFacts, SealedLetter, body,
+    smime::{self, Signer, SmimeError, mime::base64_lines},
+};
+use crate::model::{Destination, EmailAddress, LetterKind, one_line};
+
+/// Why a letter could not be written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ComposeError {
+    /// An address that the mail library does not take.
+    #[error("`{address}` cannot stand in a header")]
+    Address {
+        /// Which one.
+        address: EmailAddress,
+        /// Why not.
+        #[source]
+        source: lettre::address::AddressError,
+    },
+    /// Encrypting failed. The letter is not sent in the clear instead.
+    #[error(
+        "the letter cannot be encrypted to its recipients: replace or remove the contact's certificate on file"
+    )]
+    Encryption(#[source] SmimeError),
+    /// A header or part that the mail library does not take.
+    #[error("the {what} of the letter cannot be built")]
+    Mime {
+        /// Which.
+        what: &'static str,
+        /// Why not.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// An offer without a certificate.
+    #[error("there is no certificate to hand over")]
+    NoCertificate,
+    /// Nobody to write to.
+    #[error(
+        "there is nobody to write to: the partner of {destination} needs a contact with the role jira-sec"
+    )]
+    NoRecipient {
+        /// For which environment.
+        destination: Destination,
+    },
+    /// A removal notice that does not say what to remove.
+    #[error("there is no previous certificate to remove")]
+    NothingToRemove,
+    /// A certificate that cannot be written as PEM.
+    #[error("a certificate cannot be written as PEM")]
+    Pem(#[source] der::pem::Error),
+    /// Signing failed.
+    #[error("the letter cannot be signed")]
+    Signature(#[source] SmimeError),
+}
+
+/// A letter that nobody has signed yet.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    facts: LetterFacts,
+    content: MultiPart,
+}
+
+/// A letter with our signature, readable by anybody.
+#[derive(Clone, Debug)]
+pub struct Signed {
+    facts: LetterFacts,
+    content: MultiPart,
+}
+
+impl Draft {
+    /// Writes the letter.
+    pub fn write(facts: &LetterFacts) -> Result<Self, ComposeError> {
+        if facts.to.is_empty() {
+            return Err(ComposeError::NoRecipient {
+                destination: facts.destination.clone(),
+            });
+        }
+        let hands_over = matches!(facts.kind, LetterKind::Offer | LetterKind::Reminder);
+        if hands_over && facts.chain.is_empty() {
+            return Err(ComposeError::NoCertificate);
+        }
+        if facts.kind == LetterKind::RemovalNotice && facts.previous.is_none() {
+            return Err(ComposeError::NothingToRemove);
+        }
+        let text = body::text(facts).map_err(ComposeError::Pem)?;
+        let mut content = MultiPart::mixed().singlepart(plain(text));
+        if hands_over {
+            content = content.singlepart(attachment(&facts.pem_name(), &facts.chain)?);
+            if facts.chain.len() > 1 {
+                content =
+                    content.singlepart(attachment(&facts.authorities_name(), &facts.chain[1..])?);
+            }
+        }
+        Ok(Self {
+            facts: facts.clone(),
+            content,
+        })
+    }
+
+    /// Signs it, as of the letter's date.
+    pub fn sign(self, signer: &Signer) -> Result<Signed, ComposeError> {
+        let entity = self.content.formatted();
+        // The last line end will belong to the delimiter that follows (RFC 2046 §5.1.1).
+        let signed = entity.strip_suffix(b"\r\n").unwrap_or(&entity);
+        let signature = signer
+            .sign(signed, self.facts.date)
+            .map_err(ComposeError::Signature)?;
+        let content = MultiPart::signed(
+            "application/pkcs7-signature".into(),
+            signature.micalg.into(),
+        )
+        .multipart(self.content)
+        .singlepart(binary(
+            "application/pkcs7-signature; name=\"smime.p7s\"",
+            "smime.p7s",
+            &signature.signature,
+        )?);
+        Ok(Signed {
+            facts: self.facts,
+            content,
+        })
+    }
+}
+
+impl Signed {
+    /// Encrypts the signed letter when every recipient has a certificate on file, and closes it. The result
+    /// says whether it was encrypted. A certificate on file that cannot be used is an error, never a reason
+    /// to send in the clear.
+    pub fn seal(self) -> Result<SealedLetter, ComposeError> {
+        let facts = &self.facts;
+        let certificates: Option<Vec<Vec<u8>>> =
+            facts.to.iter().map(|c| c.certificate.clone()).collect();
+        let builder = header(facts)?;
+        let message = match &certificates {
+            Some(certificates) => {
+                let sealed = smime::encrypt(&self.content.formatted(), certificates)
+                    .map_err(ComposeError::Encryption)?;
+                builder.singlepart(binary(
+                    "application/pkcs7-mime; smime-type=enveloped-data; name=\"smime.p7m\"",
+                    "smime.p7m",
+                    &sealed,
+                )?)
+            }
+            None => builder.multipart(self.content),
+        }
+        .map_err(|e| fault("message", e))?;
+        Ok(SealedLetter {
+            message_id: facts.message_id.clone(),
+            kind: facts.kind,
+            from: facts.from.email.clone(),
+            to: facts.to.iter().map(|c| c.email.clone()).collect(),
+            encrypted: certificates.is_some(),
+            bytes: message.formatted(),
+        })
+    }
+}
+
+/// What stands outside the signature and is read by mail servers.
+fn header(facts: &LetterFacts) -> Result<MessageBuilder, ComposeError> {
+    // A letter of before 1970 was not written by us.
+    let since_epoch = Duration::from_secs(facts.date.as_second().try_into().unwrap_or(0));
+    let mut builder = Message::builder()
+        .from(mailbox(Some(&facts.from.name), &facts.from.email)?)
+        .date(UNIX_EPOCH + since_epoch)
+        .message_id(Some(facts.message_id.to_string()))
+        .subject(body::subject(facts));
+    for contact in &facts.to {
+        builder = builder.to(mailbox(Some(&contact.name), &contact.email)?);
+    }
+    if let Some(address) = &facts.from.reply_to {
+        builder = builder.reply_to(mailbox(None, address)?);
+    }
+    if let Some(offer) = &facts.in_reply_to {
+        builder = builder
+            .in_reply_to(offer.to_string())
+            .references(offer.to_string());
+    }
+    Ok(builder)
+}
+
+fn mailbox(name: Option<&str>, address: &EmailAddress) -> Result<Mailbox, ComposeError> {
+    let parsed = address
+        .as_str()
+        .parse()
+        .map_err(|source| ComposeError::Address {
+            address: address.clone(),
+            source,
+        })?;
+    Ok(Mailbox::new(name.map(one_line), parsed))
+}
+
+/// 7-bit as it is; anything else quoted-printable, which survives servers and can still be read raw.
+fn plain(text: String) -> SinglePart {
+    let encoding = if text.is_ascii() {
+        ContentTransferEncoding::SevenBit
+    } else {
+        ContentTransferEncoding::QuotedPrintable
+    };
+    SinglePart::builder()
+        .header(ContentType::TEXT_PLAIN)
+        .header(encoding)
+        .body(text)
+}
+
+fn attachment(name: &str, chain: &[Vec<u8>]) -> Result<SinglePart, ComposeError> {
+    let text = chain
+        .iter()
+        .map(|der| body::pem(der))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(ComposeError::Pem)?
+        .concat();
+    Ok(SinglePart::builder()
+        .header(content_type(&format!(
+            "text/plain; charset=us-ascii; name=\"{name}\""
+        ))?)
+        .header(ContentDisposition::attachment(name))
+        .header(ContentTransferEncoding::SevenBit)
+        .body(text))
+}
+
+fn binary(kind: &str, name: &str, bytes: &[u8]) -> Result<SinglePart, ComposeError> {
+    let encoded = lettre::message::Body::dangerous_pre_encoded(
+        base64_lines(bytes).into_bytes(),
+        ContentTransferEncoding::Base64,
+    );
+    Ok(SinglePart::builder()
+        .header(content_type(kind)?)
+        .header(ContentDisposition::attachment(name))
+        .body(encoded))
+}
+
+fn content_type(text: &str) -> Result<ContentType, ComposeError> {
+    ContentType::parse(text).map_err(|e| fault("content type", e))
+}
+
+fn fault(
+    what: &'static str,
+    source: impl std::error::Error + Send + Sync + 'static,
+) -> ComposeError {
+    ComposeError::Mime {
+        what,
+        source: Box::new(source),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::testing::{Bench, Key, Person, facts},
+        *,
+    };
+    use crate::model::{GatewayProduct, MessageId};
+
+    fn sealed(facts: &LetterFacts, ops: &Person) -> SealedLetter {
+        let draft = Draft::write(facts).unwrap();
+        draft.sign(&ops.signer()).unwrap().seal().unwrap()
+    }
+
+    fn bench(ops: &Person, sec: &Person) -> Bench {
+        let bench = Bench::new();
+        bench.install("ops", ops);
+        bench.install("sec", sec);
+        bench
+    }
+
+    #[test]
+    fn openssl_verifies_the_letter_as_it_goes_over_the_wire_and_refuses_a_changed_one() {
+        for key in [Key::Rsa, Key::P256, Key::P384] {
+            let (ops, sec) = (
+                Person::new("ops@vendor.example", key),
+                Person::new("sec@acme.example", key),
+            );
+            let bench = bench(&ops, &sec);
+            let letter = sealed(&facts(None), &ops);
+            assert!(!letter.encrypted);
+            bench.put("mail", &letter.bytes);
+            let verify = "cms -verify -CAfile ops.pem -out text -in";
+            bench.openssl(&format!("{verify} mail")).unwrap();
+            bench
+                .openssl("smime -verify -CAfile ops.pem -out text -in mail")
+                .unwrap();
+            let text = String::from_utf8(bench.get("text")).unwrap();
+            assert!(text.contains("ACCEPT acme/test"), "{key:?}");
+            let changed = String::from_utf8(letter.bytes).unwrap().replacen(
+                "ACCEPT acme/test",
+                "ACCEPT acme/text",
+                1,
+            );
+            bench.put("changed", changed.as_bytes());
+            assert!(bench.openssl(&format!("{verify} changed")).is_err());
+        }
+    }
+
+    #[test]
+    fn openssl_opens_and_verifies_an_encrypted_letter_which_shows_nothing_outside() {
+        for key in [Key::Rsa, Key::P256] {
+            let (ops, sec) = (
+                Person::new("ops@vendor.example", key),
+                Person::new("sec@acme.example", key),
+            );
+            let bench = bench(&ops, &sec);
+            let letter = sealed(&facts(Some(sec.der.clone())), &ops);
+            assert!(letter.encrypted);
+            let raw = String::from_utf8(letter.bytes).unwrap();
+            assert!(!raw.contains("ACCEPT") && !raw.contains("BEGIN CERTIFICATE"));
+            bench.put("mail", raw.as_bytes());
+            bench
+                .openssl("cms -decrypt -in mail -recip sec.pem -inkey sec.key -out signed")
+                .unwrap();
+            bench
+                .openssl("cms -verify -CAfile ops.pem -in signed -out text")
+                .unwrap();
+            assert!(
+                String::from_utf8(bench.get("text"))
+                    .unwrap()
+                    .contains("ACCEPT acme/test")
+            );
+        }
+    }
+
+    #[test]
+    fn one_recipient_without_a_certificate_leaves_the_letter_readable_and_says_so() {
+        let ops = Person::new("ops@vendor.example", Key::P256);
+        let sec = Person::new("sec@acme.example", Key::P256);
+        let mut facts = facts(Some(sec.der));
+        let mut second = facts.to[0].clone();
+        second.certificate = None;
+        facts.to.push(second);
+        assert!(!sealed(&facts, &ops).encrypted);
+        facts.to[1].certificate = Some(b"no certificate".to_vec());
+        let signed = Draft::write(&facts).unwrap().sign(&ops.signer()).unwrap();
+        assert!(matches!(signed.seal(), Err(ComposeError::Encryption(_))));
+    }
+
+    #[test]
+    fn headers_are_ours_and_cannot_be_injected() {
+        let ops = Person::new("ops@vendor.example", Key::P256);
+        let mut facts = facts(None);
+        facts.from.name = "Ops\r\nBcc: thief@evil.example".into();
+        facts.to[0].name = "Sec\nX-Evil: 1".into();
+        facts.partner_title = "Acme\r\n\r\n--boundary".into();
+        facts.from.reply_to = Some("keys@vendor.example".parse().unwrap());
+        facts.in_reply_to = Some(MessageId::from_header("<offer.1@vendor.example>"));
+        let raw = String::from_utf8(sealed(&facts, &ops).bytes).unwrap();
+        let header = raw.split("\r\n\r\n").next().unwrap();
+        for line in header.split("\r\n") {
+            let name = line.split(':').next().unwrap();
+            assert!(
+                !["Bcc", "X-Evil", "Auto-Submitted"].contains(&name),
+                "{line}"
+            );
+        }
+        assert!(header.contains(&format!("Message-ID: {}", facts.message_id)));
+        assert!(header.contains("Date: Tue, 24 Nov 2026 08:00:00 +0000"));
+        assert!(header.contains("In-Reply-To: <offer.1@vendor.example>"));
+        assert!(header.contains("Reply-To: keys@vendor.example"));
+    }
+
+    #[test]
+    fn a_letter_is_seven_bit_with_short_lines_for_every_gateway_and_kind() {
+        let ops = Person::new("ops@vendor.example", Key::P256);
+        for gateway in [
+            GatewayProduct::Apache,
+            GatewayProduct::Apigee,
+            GatewayProduct::AzureApiManagement,
+            GatewayProduct::Envoy,
+            GatewayProduct::Haproxy,
+            GatewayProduct::Nginx,
+            GatewayProduct::Other,
+        ] {
+            for kind in [
+                LetterKind::Offer,
+                LetterKind::Reminder,
+                LetterKind::Withdrawal,
+                LetterKind::RemovalNotice,
+            ] {
+                let mut facts = facts(None);
+                (facts.gateway, facts.kind) = (gateway, kind);
+                facts.partner_title = "Ärger & Söhne".into();
+                let raw = String::from_utf8(sealed(&facts, &ops).bytes).unwrap();
+                assert!(raw.is_ascii());
+                for line in raw.split("\r\n").skip_while(|l| !l.is_empty()) {
+                    assert!(line.len() <= 78, "{gateway:?} {kind:?}: {line}");
+                    assert!(!line.contains('\n') && !line.contains('\r'), "{line:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_letter_says_both_generations_in_the_gateways_own_spelling() {
+        let mut facts = facts(None);
+        facts.gateway = GatewayProduct::AzureApiManagement;
+        let azure = body::text(&facts).unwrap();
+        let previous = facts.previous.clone().unwrap();
+        for certificate in [&facts.leaf, &previous] {
+            assert!(azure.contains(&format!("   {}", certificate.sha1.upper())));
+            assert!(azure.contains(&certificate.fingerprint.colon_upper()[..47]));
+            assert!(azure.contains(&certificate.fingerprint.grouped()[40..]));
+        }
+        facts.gateway = GatewayProduct::Nginx;
+        let nginx = body::text(&facts).unwrap();
+        assert!(nginx.contains(&format!("\"{}\" 1;  # new", facts.leaf.sha1)));
+        assert!(nginx.contains(&format!("\"{}\" 1;  # present", previous.sha1)));
+    }
+
+    #[test]
+    fn the_attachments_hold_the_chain_and_the_authorities_in_pem_lines_of_64() {
+        let ops = Person::new("ops@vendor.example", Key::P256);
+        let mut facts = facts(None);
+        facts.chain = vec![ops.der.clone(), ops.der.clone()];
+        let raw = String::from_utf8(sealed(&facts, &ops).bytes).unwrap();
+        // Two inline, two in the chain, one authority.
+        assert_eq!(raw.matches("-----BEGIN CERTIFICATE-----\r\n").count(), 5);
+        assert!(raw.contains("filename=\"jira-align-g2.pem.txt\""));
+        assert!(raw.contains("filename=\"jira-align-g2-ca.pem.txt\""));
+        let inside = raw.split("-----BEGIN CERTIFICATE-----\r\n").nth(1).unwrap();
+        assert_eq!(inside.find("\r\n"), Some(64));
+    }
+
+    #[test]
+    fn an_offer_without_a_certificate_or_a_recipient_is_not_written() {
+        let mut empty = facts(None);
+        empty.chain.clear();
+        assert!(matches!(
+            Draft::write(&empty),
+            Err(ComposeError::NoCertificate)
+        ));
+        let mut nobody = facts(None);
+        nobody.to.clear();
+        assert!(matches!(
+            Draft::write(&nobody),
+            Err(ComposeError::NoRecipient { .. })
+        ));
+        let mut first = facts(None);
+        (first.previous, first.kind) = (None, LetterKind::RemovalNotice);
+        assert!(matches!(
+            Draft::write(&first),
+            Err(ComposeError::NothingToRemove)
+        ));
+    }
+}
