@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::pki::Identity;
+use crate::identity::Identity;
 
 /// The TLS versions that a server speaks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

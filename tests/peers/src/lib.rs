@@ -14,6 +14,7 @@
 
 mod gateway;
 mod haproxy;
+mod identity;
 mod nginx;
 mod openssl_server;
 mod pki;
@@ -26,9 +27,10 @@ pub mod openssl;
 
 pub use gateway::{Clients, Gateway, TlsVersions, Upstream};
 pub use haproxy::Haproxy;
+pub use identity::Identity;
 pub use nginx::{LogEntry, Nginx};
 pub use openssl_server::OpensslServer;
-pub use pki::{Algorithm, Authority, Identity, Purpose, Request, Validity};
+pub use pki::{Algorithm, Authority, Purpose, Request, Validity};
 pub use pkilint::{Finding, Severity, lint_certificate, lint_crl};
 pub use postfix::{Postfix, SmtpTls};
 pub use process::{Port, eventually};

@@ -122,7 +122,7 @@ pub fn crl_verify(list: &str, issuer: &str) -> Result<String, String> {
 /// Reads a private key (PKCS#8, RFC 5958, PEM; encrypted when a passphrase is given),
 /// checks it and returns its public key (PEM).
 pub fn pkcs8_read(key: &str, passphrase: Option<&str>) -> Result<String, String> {
-    let mut judge = Judge::new(&["pkey", "-check", "-noout"]).file("-in", key);
+    let mut judge = Judge::new(&["pkey", "-check", "-pubout"]).file("-in", key);
     // An empty passphrase where none is meant: OpenSSL must not ask the terminal.
     let passphrase = passphrase.unwrap_or_default();
     let path = judge.directory.path().join("passphrase");
@@ -131,8 +131,12 @@ pub fn pkcs8_read(key: &str, passphrase: Option<&str>) -> Result<String, String>
         .command
         .arg("-passin")
         .arg(format!("file:{}", path.display()));
-    judge.command.args(["-pubout"]);
-    judge.text()
+    let answer = judge.text()?;
+    // "Key is valid" comes first.
+    match answer.find("-----BEGIN PUBLIC KEY") {
+        Some(start) => Ok(answer[start..].to_owned()),
+        None => Err(answer),
+    }
 }
 
 /// A certificate (PEM) as text.

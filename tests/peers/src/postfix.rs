@@ -5,9 +5,10 @@ use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use rustix::process::Signal;
 use tempfile::TempDir;
 
-use crate::pki::Identity;
+use crate::identity::Identity;
 use crate::process::{Port, Process, eventually, find_program, read_lossy, run, write_file};
 
 /// How the server protects submission.
@@ -55,7 +56,10 @@ impl Postfix {
                 .arg("-c")
                 .arg(root.join("etc")),
             &root.join("master.log"),
-        );
+        )
+        // The services leave by themselves when their master is gone, while a master in
+        // our process group stumbles over a polite signal and takes a second over it.
+        .ended_by(Signal::KILL);
         process.await_listening(port.addr());
         Self {
             process,

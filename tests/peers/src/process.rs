@@ -144,6 +144,8 @@ pub(crate) fn run(command: &mut Command, input: &[u8]) -> Result<Vec<u8>, String
 pub(crate) struct Process {
     child: Child,
     log: PathBuf,
+    /// What ends it together with its workers.
+    end: Signal,
 }
 
 impl Process {
@@ -163,7 +165,15 @@ impl Process {
         Self {
             child,
             log: log.to_owned(),
+            // A killed master usually leaves its workers behind.
+            end: Signal::TERM,
         }
+    }
+
+    /// Ends the program by `signal` instead of `SIGTERM`.
+    pub(crate) fn ended_by(mut self, signal: Signal) -> Self {
+        self.end = signal;
+        self
     }
 
     /// Returns when `address` accepts connections; panics with the log when the program
@@ -190,8 +200,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Politely first: a killed master leaves its workers behind.
-        let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
+        let _ = kill_process(Pid::from_child(&self.child), self.end);
         let ended = within(Duration::from_secs(5), || {
             self.child.try_wait().ok().flatten()
         });

@@ -1,21 +1,24 @@
 //! nginx, HAProxy and OpenSSL as gateways.
 
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{SocketAddr, TcpListener};
+
 use countersign_peers::{
     Authority, Clients, Gateway, Haproxy, Identity, Nginx, OpensslServer, Purpose, Request,
-    TlsVersions, Validity,
+    TlsVersions, Upstream, Validity,
 };
 
 use crate::tools::{curl, status};
 
 const SERVER_INFO: &str = "/rest/api/2/serverInfo";
 
-struct World {
-    servers: Authority,
+pub(crate) struct World {
+    pub(crate) servers: Authority,
     server: Identity,
-    clients: Authority,
+    pub(crate) clients: Authority,
 }
 
-fn world() -> World {
+pub(crate) fn world() -> World {
     let servers = Authority::root("Server root");
     let server = servers.server("gateway.test");
     World {
@@ -30,11 +33,11 @@ impl World {
         Gateway::new(&self.server, Clients::Pinned(pins.to_vec()))
     }
 
-    fn anchored(&self) -> Gateway {
+    pub(crate) fn anchored(&self) -> Gateway {
         Gateway::new(&self.server, Clients::Anchored(self.clients.pem()))
     }
 
-    fn get(&self, addr: std::net::SocketAddr, identity: &Identity) -> u16 {
+    fn get(&self, addr: SocketAddr, identity: &Identity) -> u16 {
         let answer = curl(addr, &self.servers.pem(), Some(identity), SERVER_INFO, &[]);
         status(&answer.expect("the handshake succeeds"))
     }
@@ -272,4 +275,35 @@ fn haproxy_and_openssl_refuse_a_stranger_by_an_alert() {
             assert!(refusal.contains("alert"), "{refusal}");
         }
     }
+}
+
+#[test]
+fn requests_are_forwarded_to_a_server_of_ones_own() {
+    let world = world();
+    let client = world.clients.client("client");
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let upstream = Upstream::At(listener.local_addr().expect("it is bound"));
+    let server = std::thread::spawn(move || {
+        for _ in 0..2 {
+            let (mut stream, _) = listener.accept().expect("the gateway connects");
+            let mut request = BufReader::new(&stream).lines().map_while(Result::ok);
+            request
+                .find(|line| line.is_empty())
+                .expect("a request ends");
+            let answer = "HTTP/1.1 418 Teapot\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+            stream
+                .write_all(answer.as_bytes())
+                .expect("the gateway listens");
+        }
+    });
+    let gateway = Gateway {
+        upstream,
+        ..world.anchored()
+    };
+    let nginx = Nginx::start(gateway.clone());
+    let haproxy = Haproxy::start(&gateway);
+    for addr in [nginx.addr(), haproxy.addr()] {
+        assert_eq!(world.get(addr, &client), 418);
+    }
+    server.join().expect("both requests came");
 }

@@ -56,10 +56,8 @@ fn a_letter_sent_by_starttls_is_found_in_the_mailbox() {
         assert_eq!(client.send("starttls", &postfix, &recipient), "sent");
         let messages = postfix.wait_for_messages(count);
         let message = String::from_utf8_lossy(&messages[count - 1]).into_owned();
-        assert!(
-            message.contains("Subject: hello\n\nthe new key\n"),
-            "{message}"
-        );
+        assert!(message.contains("\nSubject: hello\n"), "{message}");
+        assert!(message.ends_with("\n\nthe new key\n"), "{message}");
         assert!(
             message.contains(&format!("Delivered-To: {recipient}")),
             "{message}"

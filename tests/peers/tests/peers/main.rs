@@ -3,4 +3,5 @@
 mod gateways;
 mod judges;
 mod mail;
+mod sessions;
 mod tools;
