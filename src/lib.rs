@@ -1,8 +1,29 @@
 //! countersign keeps mutual-TLS client identities alive.
+//!
+//! Layers, of which each imports only those below it:
+//!
+//! ```text
+//! cli                                 arguments, prompts, output, exit codes
+//! demo                                the whole story with embedded peers
+//! daemon                              sockets, scheduler, watchers
+//! service                             everything that can be asked for
+//! config                              countersign.toml, raw to resolved
+//! rotation                            what to do next, and doing it
+//! records  exchange  probe  delivery  the store, letters, the wire, connectors
+//! policy   pki                        rules; keys, certificates, requests
+//! model                               the domain
+//! ```
+//!
+//! A test reads the `use` lines and fails on an import that goes up or sideways.
 
+pub mod config;
+pub mod daemon;
+pub mod delivery;
 pub mod exchange;
 pub mod model;
 pub mod pki;
 pub mod policy;
 pub mod probe;
+pub mod records;
 pub mod rotation;
+pub mod service;

@@ -26,6 +26,7 @@ use tokio::sync::Notify;
 pub use error::{ErrorKind, ServiceError};
 pub use request::{GenerationSlot, IdentityAdd, Reply, Request, Statement};
 pub use status::Advanced;
+pub use wiring::{SystemClock, system_clock};
 pub use views::{
     ConnectorView, DestinationView, EventView, GenerationView, IdentityView, InboxView, LetterView, PemView,
     RenewView, RotationView, StatusView,
@@ -51,7 +52,7 @@ pub struct Service {
     /// One rotation is driven by one task at a time.
     driving: Mutex<BTreeMap<IdentityName, Arc<tokio::sync::Mutex<()>>>>,
     /// Something happened after which rotations should be looked at again.
-    pub(crate) changed: Notify,
+    changed: Notify,
 }
 
 impl Service {
@@ -93,6 +94,21 @@ impl Service {
     /// Keeps the configuration in force and shows what is wrong with the new one.
     pub fn set_faults(&self, faults: Vec<String>) {
         *self.faults.lock().unwrap_or_else(PoisonError::into_inner) = faults;
+    }
+
+    /// Takes back the faults of a configuration that has been mended.
+    pub fn clear_faults(&self) {
+        self.set_faults(Vec::new());
+    }
+
+    /// What time it is.
+    pub fn clock(&self) -> &dyn Clock {
+        self.clock.as_ref()
+    }
+
+    /// Waits until something happened after which rotations should be looked at again.
+    pub async fn changed(&self) {
+        self.changed.notified().await;
     }
 
     /// Where connectors are told of their identities.

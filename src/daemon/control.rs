@@ -1,0 +1,129 @@
+//! HTTP and JSON on the control socket, so that `curl --unix-socket` can ask too.
+//!
+//! `GET` never changes anything; what changes something is `POST /v1/call` with a request as JSON.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Json, Router,
+    extract::{DefaultBodyLimit, Path, State},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use hyper::{body::Incoming, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use rustix::process::geteuid;
+use tokio::{
+    net::{UnixListener, UnixStream},
+    sync::Semaphore,
+};
+use tracing::warn;
+
+use crate::{
+    model::IdentityName,
+    service::{ErrorKind, Reply, Request, Service, ServiceError},
+};
+
+/// Conversations at once; more are made to wait.
+const CONNECTIONS: usize = 64;
+
+/// How long the head of a request may take to come.
+const HEAD: Duration = Duration::from_secs(10);
+
+/// The largest request, in bytes: a mail with attachments, written as JSON numbers.
+const LARGEST: usize = 64 << 20;
+
+pub(super) async fn serve(service: Arc<Service>, listener: UnixListener) {
+    let router = Router::new()
+        .route("/v1/call", post(call))
+        .route("/v1/status", get(status))
+        .route("/v1/identities", get(identities))
+        .route("/v1/identities/{identity}", get(identity))
+        .route("/v1/rotations/{identity}", get(rotation))
+        .layer(DefaultBodyLimit::max(LARGEST))
+        .with_state(service);
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    loop {
+        let Ok(place) = places.clone().acquire_owned().await else { return };
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let router = router.clone();
+                tokio::spawn(async move {
+                    converse(router, stream).await;
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                // Descriptors may have run out: let some close before the next attempt.
+                warn!(%error, "could not accept at the control socket");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+async fn converse(router: Router, stream: UnixStream) {
+    match stream.peer_cred() {
+        Ok(peer) if peer.uid() == geteuid().as_raw() || peer.uid() == 0 => {}
+        Ok(peer) => return warn!(user = peer.uid(), "turned away at the control socket"),
+        Err(error) => return warn!(%error, "a peer without credentials was turned away"),
+    }
+    let answer = service_fn(move |request: hyper::Request<Incoming>| {
+        let mut router = router.clone();
+        async move { tower_service::Service::call(&mut router, request.map(axum::body::Body::new)).await }
+    });
+    let connection = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD)
+        .serve_connection(TokioIo::new(stream), answer);
+    if let Err(error) = connection.await {
+        tracing::debug!(%error, "a conversation at the control socket ended early");
+    }
+}
+
+type Answer = Result<Json<Reply>, Refused>;
+
+async fn call(State(service): State<Arc<Service>>, Json(request): Json<Request>) -> Answer {
+    answer(&service, request).await
+}
+
+async fn status(State(service): State<Arc<Service>>) -> Answer {
+    answer(&service, Request::Status).await
+}
+
+async fn identities(State(service): State<Arc<Service>>) -> Answer {
+    answer(&service, Request::IdentityList).await
+}
+
+async fn identity(State(service): State<Arc<Service>>, Path(identity): Path<IdentityName>) -> Answer {
+    answer(&service, Request::IdentityShow { identity }).await
+}
+
+async fn rotation(State(service): State<Arc<Service>>, Path(identity): Path<IdentityName>) -> Answer {
+    answer(&service, Request::RotationShow { identity }).await
+}
+
+/// Carried out in a task of its own: a caller who hangs up half way does not stop what was begun.
+async fn answer(service: &Arc<Service>, request: Request) -> Answer {
+    let service = service.clone();
+    let handled = tokio::spawn(async move { service.handle(request).await }).await;
+    match handled {
+        Ok(Ok(reply)) => Ok(Json(reply)),
+        Ok(Err(error)) => Err(Refused(error)),
+        Err(error) => Err(Refused(ServiceError::failed(format!("the daemon failed at this request: {error}")))),
+    }
+}
+
+struct Refused(ServiceError);
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let status = match self.0.kind {
+            ErrorKind::Refused => StatusCode::CONFLICT,
+            ErrorKind::Failed => StatusCode::UNPROCESSABLE_ENTITY,
+            ErrorKind::Locked => StatusCode::LOCKED,
+        };
+        (status, Json(self.0)).into_response()
+    }
+}
