@@ -1,4 +1,81 @@
 //! Sealed, versioned, journalled bytes over an embedded engine.
+//!
+//! A [`Store`] keeps *records* (bytes under a collection and an id, with a version) and *journals*
+//! (numbered events, appended and never rewritten). A [`Transaction`] writes any number of both, all
+//! or nothing, under conditions that are checked as it is done. What the bytes mean is the
+//! caller's business.
+//!
+//! ```
+//! use countersign_store::{Expect, InitOptions, KdfCost, Passphrase, Store, Transaction, Unlock};
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let dir = tempfile::tempdir()?;
+//! # let dir = dir.path().join("store");
+//! let unlock = Unlock::Passphrase(Passphrase::new("correct horse".to_owned().into()));
+//! # let options = InitOptions { kdf: KdfCost::throwaway(), ..InitOptions::default() };
+//! let store = Store::init(&dir, &unlock, &options)?;
+//!
+//! let mut transaction = Transaction::new();
+//! transaction
+//!     .put("keys", "wildcard/1", b"a private key".to_vec(), Expect::Absent)
+//!     .append_at("rotation/wildcard/1", 1, b"prepared".to_vec());
+//! store.transact(transaction)?; // both are on disk now, or neither is
+//!
+//! assert_eq!(store.journal("rotation/wildcard/1")?.len(), 1);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # On disk
+//!
+//! | file | holds |
+//! |---|---|
+//! | `store.json` | the header: format, engine, key slots; checksummed, and authenticated under the master key |
+//! | `engine/` | the engine's files: sealed values under hashed keys |
+//! | `lock` | locked while the store is open; holds the process id of who has it |
+//! | `unfinished` | only while a store is being made; it has a header last, or it is none |
+//!
+//! A random *master key* is sealed in each slot, under a passphrase (Argon2id, RFC 9106, with its
+//! cost recorded) or a key file. From the master key and the store's random id, HKDF-SHA-256 makes a
+//! key for each use. Values are sealed with XChaCha20-Poly1305 under random nonces; associated data
+//! binds each to its layout, kind, collection, id and version (an event: journal and number), so
+//! that none can take the place of another. The engine's keys are HMAC-SHA-256 of the names. The
+//! module `vault` has the layout of each value; a header that states a newer format than this
+//! crate knows is refused and nothing is written.
+//!
+//! # What a thief learns
+//!
+//! With the files and no secret: the engine, how many slots there are, of which kind and at which
+//! cost; how many collections and journals there are; how many values each has, and their sizes in
+//! steps of 64 bytes (ids) and 256 bytes (contents); which values belong together, and in what order
+//! the events of one journal were written. With several copies from different times: which values
+//! changed in between. No name, no content, no date. A passphrase can be guessed at, at the cost
+//! recorded in its slot; a key file cannot.
+//!
+//! Against who can read this process's memory, the store protects nothing: keys are there while it
+//! is open. They are wiped when it is closed.
+//!
+//! # What is promised
+//!
+//! - **Durable.** When [`Store::transact`] returns, the transaction is on disk (see
+//!   [`EngineKind::caveat`] for what one engine makes of it afterwards).
+//! - **Whole.** A transaction happens completely or not at all, whenever the process dies; and a reader
+//!   sees all of it or nothing.
+//! - **Authentic.** Every byte that is returned is what was written there. Anything altered, moved, or
+//!   brought from another store is [`Error::Damaged`], which names the place; it neither
+//!   panics nor takes the rest with it ([`Store::survey`], [`Store::verify`]). Nothing is
+//!   ever built on damaged bytes.
+//! - **Complete.** Each collection and journal has a sealed summary of what it contains, and the store
+//!   has one of all summaries. A record that was removed, brought back, or replaced by an older
+//!   version of itself is noticed by [`Store::list`] and [`Store::journal`], which see a whole
+//!   collection or journal; a whole collection or journal put back to an earlier state, by
+//!   [`Store::verify`].
+//! - **One opener.** A second one gets [`Error::InUse`] with the process id of the first.
+//! - **Tried.** Opening writes a canary and reads it back before the store is handed out.
+//!
+//! Not promised: [`Store::read`] of one record cannot tell that it is an older version (it
+//! sees only that record), and an older copy of *all* files is a sound store. For the latter,
+//! [`Verification::transactions`] never decreases and can be kept elsewhere.
+
 mod crypto;
 mod engine;
 mod error;
