@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    io,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -10,15 +9,11 @@ use std::{
     time::Duration,
 };
 
-use countersign_connector::protocol::{PROTOCOL, ToConnector, ToDaemon};
+use countersign_connector::protocol::{FromConnector, FromDaemon, LineError, Lines, PROTOCOL, Push, SecretPem};
 use rustix::process::geteuid;
 use serde::{Deserialize, Serialize};
 use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
-    net::{
-        UnixListener, UnixStream,
-        unix::{OwnedReadHalf, OwnedWriteHalf},
-    },
+    net::{UnixListener, UnixStream},
     sync::{Semaphore, watch},
 };
 use tracing::{info, warn};
@@ -31,9 +26,6 @@ const CONNECTIONS: usize = 256;
 
 /// How long a new connection may take to say who it is.
 const INTRODUCTION: Duration = Duration::from_secs(10);
-
-/// The longest line that a connector may send.
-const LONGEST_LINE: u64 = 64 * 1024;
 
 /// What is known of one connector.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -153,34 +145,30 @@ impl ConnectorHub {
         }
     }
 
-    async fn converse(&self, stream: UnixStream) -> io::Result<()> {
-        let peer = stream.peer_cred()?.uid();
+    async fn converse(&self, stream: UnixStream) -> Result<(), LineError> {
+        let peer = stream.peer_cred().map_err(LineError::Read)?.uid();
         let ours = geteuid().as_raw();
-        let (reader, mut writer) = stream.into_split();
-        let mut lines = Lines { reader: BufReader::new(reader) };
+        let mut lines = Lines::new(stream);
         if peer != ours && peer != 0 {
-            return refuse(&mut writer, &format!("user {peer} may not have identities of user {ours}")).await;
+            return refuse(&mut lines, format!("user {peer} may not have identities of user {ours}")).await;
         }
-        let hello = tokio::time::timeout(INTRODUCTION, lines.next()).await;
-        let Ok(Ok(Some(ToDaemon::Hello { protocol, connector }))) = hello else {
-            return refuse(&mut writer, "a hello is expected first").await;
+        let hello = tokio::time::timeout(INTRODUCTION, lines.read()).await;
+        let Ok(Ok(Some(FromConnector::Hello { protocol, connector }))) = hello else {
+            return refuse(&mut lines, "a hello is expected first".to_owned()).await;
         };
         if protocol != PROTOCOL {
-            return refuse(&mut writer, &format!("protocol {PROTOCOL} is spoken here, not {protocol}")).await;
+            return refuse(&mut lines, format!("protocol {PROTOCOL} is spoken here, not {protocol}")).await;
         }
         let seat = connector.parse().ok().and_then(|name: ConnectorName| Some((self.seat_of(&name)?, name)));
         let Some((seat, name)) = seat else {
-            return refuse(&mut writer, &format!("no connector `{}` is configured", one_line(&connector))).await;
+            return refuse(&mut lines, format!("no connector `{}` is configured", one_line(&connector))).await;
         };
         info!(connector = %name, "connected");
         let number = self.count.fetch_add(1, Ordering::Relaxed);
         seat.state.send_modify(|state| {
             state.connections.insert(number, None);
         });
-        let ended = tokio::select! {
-            ended = self.listen(&name, number, &seat, lines) => ended,
-            ended = push(&seat, &mut writer) => ended,
-        };
+        let ended = self.exchange(&name, number, &seat, &mut lines).await;
         seat.state.send_modify(|state| {
             state.connections.remove(&number);
         });
@@ -188,17 +176,41 @@ impl ConnectorHub {
         ended
     }
 
-    async fn listen(&self, name: &ConnectorName, number: u64, seat: &Seat, mut lines: Lines) -> io::Result<()> {
-        while let Some(message) = lines.next().await? {
-            if let ToDaemon::Report(report) = message {
-                let report = report::heard(name, &report, self.clock.now());
-                seat.state.send_modify(|state| {
-                    state.connections.insert(number, Some(report.clone()));
-                    state.last = Some(report);
-                });
+    /// Identities down, reports up, until either end has enough.
+    async fn exchange(
+        &self,
+        name: &ConnectorName,
+        number: u64,
+        seat: &Seat,
+        lines: &mut Lines<UnixStream>,
+    ) -> Result<(), LineError> {
+        let mut identity = seat.identity.subscribe();
+        identity.mark_changed();
+        loop {
+            tokio::select! {
+                message = lines.read() => match message? {
+                    None => return Ok(()),
+                    Some(FromConnector::Report(report)) => {
+                        let report = report::heard(name, &report, self.clock.now());
+                        seat.state.send_modify(|state| {
+                            state.connections.insert(number, Some(report.clone()));
+                            state.last = Some(report);
+                        });
+                    }
+                    Some(_) => {}
+                },
+                // The seat is gone when the configuration no longer names the connector.
+                changed = identity.changed() => {
+                    if changed.is_err() {
+                        return Ok(());
+                    }
+                    let laid = identity.borrow_and_update().clone();
+                    if let Some(handover) = laid {
+                        lines.write(&FromDaemon::Identity(push(&handover))).await?;
+                    }
+                }
             }
         }
-        Ok(())
     }
 
     fn seat_of(&self, connector: &ConnectorName) -> Option<Arc<Seat>> {
@@ -211,52 +223,18 @@ impl ConnectorHub {
     }
 }
 
-struct Lines {
-    reader: BufReader<OwnedReadHalf>,
-}
-
-impl Lines {
-    async fn next(&mut self) -> io::Result<Option<ToDaemon>> {
-        let mut line = String::new();
-        let read = (&mut self.reader).take(LONGEST_LINE).read_line(&mut line).await?;
-        if read == 0 {
-            return Ok(None);
-        }
-        if !line.ends_with('\n') {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "the line is cut or too long"));
-        }
-        Ok(Some(serde_json::from_str(&line)?))
+fn push(handover: &Handover) -> Push {
+    Push {
+        generation: u64::from(handover.generation.count()),
+        fingerprint: countersign_connector::Fingerprint::from_bytes(*handover.fingerprint.as_bytes()),
+        bundle_pem: SecretPem::new(handover.bundle_pem.clone()),
+        drain_seconds: handover.drain.unsigned().as_secs(),
     }
 }
 
-async fn push(seat: &Seat, writer: &mut OwnedWriteHalf) -> io::Result<()> {
-    let mut identity = seat.identity.subscribe();
-    loop {
-        let laid = identity.borrow_and_update().clone();
-        if let Some(handover) = laid {
-            let message = ToConnector::Identity {
-                generation: handover.generation.count(),
-                fingerprint: handover.fingerprint.to_string(),
-                bundle_pem: handover.bundle_pem.clone(),
-                drain_seconds: handover.drain.unsigned().as_secs(),
-            };
-            send(writer, &message).await?;
-        }
-        if identity.changed().await.is_err() {
-            return Ok(());
-        }
-    }
-}
-
-async fn refuse(writer: &mut OwnedWriteHalf, reason: &str) -> io::Result<()> {
-    send(writer, &ToConnector::Refused { reason: reason.to_owned() }).await?;
-    Err(io::Error::new(io::ErrorKind::PermissionDenied, reason.to_owned()))
-}
-
-async fn send(writer: &mut OwnedWriteHalf, message: &ToConnector) -> io::Result<()> {
-    let mut line = zeroize::Zeroizing::new(serde_json::to_vec(message)?);
-    line.push(b'\n');
-    writer.write_all(&line).await
+async fn refuse(lines: &mut Lines<UnixStream>, reason: String) -> Result<(), LineError> {
+    warn!("a connector was turned away: {reason}");
+    lines.write(&FromDaemon::Refused { reason }).await
 }
 
 fn applied(state: &HubState, fingerprint: &Fingerprint) -> bool {

@@ -18,10 +18,10 @@ const LARGEST: u64 = 64 * 1024;
 pub(super) fn heard(connector: &ConnectorName, report: &Report, at: Timestamp) -> ConnectorReport {
     ConnectorReport {
         connector: connector.clone(),
-        presenting: report.presenting.as_deref().and_then(|digits| digits.parse().ok()),
+        presenting: report.presenting.map(|presented| Fingerprint::from_digest(*presented.as_bytes())),
         handshakes: report.handshakes_current,
-        open: report.open_current,
-        open_previous: report.open_previous,
+        open: report.open_current as u64,
+        open_previous: report.open_previous as u64,
         requests: report.requests,
         failed: report.failed,
         fault: report.fault.as_deref().map(one_line),

@@ -46,7 +46,7 @@ impl Batch {
 
     /// Writes a new private key, PKCS#8 DER. A key is never replaced.
     pub fn new_key(mut self, identity: &IdentityName, number: GenerationNumber, pkcs8: &[u8]) -> Self {
-        self.transaction.put(KEYS, &generation_id(identity, number), pkcs8, Expect::Absent);
+        self.transaction.put(KEYS, &generation_id(identity, number), pkcs8.to_vec(), Expect::Absent);
         self
     }
 
@@ -83,7 +83,7 @@ impl Batch {
 
     /// Appends a fact to the journal of a rotation, as number `sequence` or not at all.
     pub fn event(mut self, rotation: &RotationId, sequence: u64, event: &Event) -> Self {
-        self.transaction.append_at(&super::journal::stream(rotation), sequence, &encode(event));
+        self.transaction.append_at(&super::journal::stream(rotation), sequence, encode(event));
         self
     }
 
@@ -93,7 +93,7 @@ impl Batch {
 
     fn put(mut self, collection: &'static str, id: &str, version: u64, value: &impl Serialize) -> Self {
         let expect = if version == 0 { Expect::Absent } else { Expect::Version(version) };
-        self.transaction.put(collection, id, &encode(value), expect);
+        self.transaction.put(collection, id, encode(value), expect);
         self
     }
 }

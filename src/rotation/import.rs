@@ -37,7 +37,7 @@ pub enum ImportError {
     },
     /// The bytes are no chain.
     #[error("the file holds no certificate chain that could be used")]
-    Pem(#[from] pki::PemError),
+    Pem(#[from] pki::pem::PemError),
     /// The certificates do not fit together, or not to the pending key.
     #[error("the certificates do not form a chain for the pending key")]
     Chain(#[from] pki::ChainError),

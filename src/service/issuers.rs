@@ -1,6 +1,7 @@
 //! What we certify with, and what we sign letters with.
 
 use jiff::Timestamp;
+use rustls::pki_types::{PrivatePkcs8KeyDer, pem::PemObject};
 use zeroize::Zeroizing;
 
 use super::{PemView, Service, ServiceError, error::chain};
@@ -121,7 +122,7 @@ impl Service {
             SubjectRequest { common_name: config.ops_name.clone(), organization: None, dns_names: Vec::new() };
         let certificate = authority
             .issue(
-                &key.public_key(),
+                key.public_key(),
                 &subject,
                 from_now(self.clock.now(), SIGNER)?,
                 &serial()?,
@@ -133,7 +134,12 @@ impl Service {
 
     /// A certificate for signing letters from elsewhere.
     pub(super) fn import_signer(&self, key: &str, chain_pem: &[u8]) -> Result<PemView, ServiceError> {
-        let key = PrivateKey::from_pem(key.as_bytes()).map_err(|error| ServiceError::refused(chain(&error)))?;
+        let key = PrivatePkcs8KeyDer::from_pem_slice(key.as_bytes()).map_err(|_| {
+            ServiceError::refused("the key file holds no unencrypted PKCS#8 private key in PEM")
+                .hint("openssl pkcs8 -topk8 -nodes -in KEY -out KEY.pk8")
+        })?;
+        let key = PrivateKey::from_pkcs8(Zeroizing::new(key.secret_pkcs8_der().to_vec()))
+            .map_err(|error| ServiceError::refused(chain(&error)))?;
         let certificates =
             pem::certificates_from_pem(chain_pem).map_err(|error| ServiceError::refused(chain(&error)))?;
         let ordered = pki::order_chain(&certificates, key.key_id())

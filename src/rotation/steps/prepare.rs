@@ -41,7 +41,7 @@ impl<M: Mailer, P: Prober, B: Publisher> Driver<'_, M, P, B> {
             .await
             .map_err(|error| StepError::from_error(&error, true, "try again"))?
             .map_err(|error| StepError::from_error(&error, false, "choose another kind of key"))?;
-        let request = pki::certification_request(&key, &identity.subject).map_err(|error| {
+        let request = pki::request::certification_request(&key, &identity.subject).map_err(|error| {
             StepError::from_error(&error, false, "correct the names of the identity")
         })?;
         let chain_der = self.certify(&identity, &key, &request)?;
@@ -188,7 +188,8 @@ pub fn issuing_authority(
 ) -> Result<CertificateAuthority, pki::AuthorityError> {
     let key = Zeroizing::new(hex::decode(record.issuing_key.as_bytes()).unwrap_or_default());
     let chain = vec![record.issuing.0.clone(), record.root.0.clone()];
-    CertificateAuthority::from_parts(chain, PrivateKey::from_pkcs8(key)?)
+    let key = PrivateKey::from_pkcs8(key).map_err(|source| pki::AuthorityError::Key { source })?;
+    CertificateAuthority::from_parts(chain, key)
 }
 
 /// What the rules say to a chain that is meant for a generation of an identity.
@@ -203,7 +204,8 @@ pub(crate) fn judge(
     let rules = lint::CertificateRules {
         algorithms: setting.policy.key.allowed.clone(),
         max_validity: setting.policy.certificate.max_validity,
-        min_remaining: setting.policy.certificate.min_remaining,
+        // One that would be due at once would be replaced for ever.
+        min_remaining: setting.policy.certificate.min_remaining.max(setting.policy.lead_time.total()),
     };
     Ok(lint::lint(&LintInput {
         chain,

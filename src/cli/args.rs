@@ -1,0 +1,401 @@
+//! The arguments. Help, man pages and completions are made from this one definition.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use super::exit::HELP;
+use crate::{
+    config::DEFAULT_PATH,
+    model::{
+        Destination, EmailAddress, Fingerprint, IdentityName, IssuerName, KeyAlgorithm, PolicyName,
+        rotation::Gate,
+    },
+    service::GenerationSlot,
+};
+
+/// Keeps mutual-TLS client identities alive: issues, exchanges, proves, activates, retires.
+#[derive(Debug, Parser)]
+#[command(name = "countersign", version, propagate_version = true, arg_required_else_help = true, after_help = HELP)]
+pub struct Arguments {
+    /// The configuration file.
+    #[arg(long, short, global = true, value_name = "FILE", default_value = DEFAULT_PATH)]
+    pub config: PathBuf,
+    /// Print one documented JSON object instead of text.
+    #[arg(long, global = true)]
+    pub json: bool,
+    #[command(subcommand)]
+    #[allow(missing_docs)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+#[allow(missing_docs, reason = "clap shows the comments as help; `#[command]` alone carries none")]
+pub enum Command {
+    /// The encrypted store.
+    #[command(subcommand)]
+    Store(StoreCommand),
+    /// The configuration.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Policies.
+    #[command(subcommand)]
+    Policy(PolicyCommand),
+    /// Certification authorities of our own.
+    #[command(subcommand)]
+    Issuer(IssuerCommand),
+    /// The certificate that our letters are signed with.
+    #[command(subcommand)]
+    Signer(SignerCommand),
+    /// Identities.
+    #[command(subcommand)]
+    Identity(IdentityCommand),
+    /// Rotations.
+    #[command(subcommand)]
+    Rotation(RotationCommand),
+    /// What is said to partners, and what they answer.
+    #[command(subcommand)]
+    Exchange(ExchangeCommand),
+    /// Ask a partner's gateway on the wire. Moves nothing; exits with 0 when the certificate is accepted.
+    #[command(after_help = HELP)]
+    Probe {
+        /// Which identity.
+        identity: IdentityName,
+        /// Where: `partner/test` or `partner/production`.
+        #[arg(long, short)]
+        destination: Destination,
+        /// Which of its generations.
+        #[arg(long, short, value_enum, default_value_t = Slot::Current)]
+        generation: Slot,
+    },
+    /// How everything stands: identities, what each waits for, connectors, faults.
+    #[command(after_help = HELP)]
+    Status,
+    /// Begin what is due and go on with what is under way, once: for cron.
+    #[command(after_help = HELP, long_about = "Begin what is due and go on with what is under way, once: for cron.\n\n\
+        Exits with 0 when nothing is left to do, 4 when a rotation waits for a partner, an operator or an instant, \
+        and 1 when a step failed; it will be tried again. With a daemon running, the daemon is asked to do it.")]
+    Renew,
+    /// Do all this by itself, until SIGTERM or SIGINT.
+    #[command(after_help = HELP)]
+    Daemon,
+    /// The whole story in under a minute, with nothing installed and nothing left behind.
+    #[command(after_help = HELP)]
+    Demo {
+        /// Requests in flight at a time while the identity is switched.
+        #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
+        concurrency: u16,
+    },
+    /// Print a completion script for a shell.
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+    /// Write the man pages, one for each command, into a directory.
+    Man {
+        /// Where; it has to exist.
+        directory: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+#[allow(missing_docs)]
+pub enum StoreCommand {
+    /// Make a new store. Without a key file the passphrase is asked for at the terminal.
+    #[command(after_help = HELP)]
+    Init(StoreInit),
+    /// Read everything, and name what is damaged.
+    #[command(after_help = HELP)]
+    Verify,
+}
+
+#[derive(Args, Debug)]
+#[allow(missing_docs)]
+pub struct StoreInit {
+    /// Where, when there is no configuration file yet.
+    #[arg(long, value_name = "DIRECTORY")]
+    pub path: Option<PathBuf>,
+    /// The storage engine.
+    #[arg(long, value_enum, default_value_t = Engine::Redb)]
+    pub engine: Engine,
+    /// Take the passphrase from a file that only we can read (such as a service manager's credential).
+    #[arg(long, value_name = "FILE", conflicts_with = "new_key_file")]
+    pub passphrase_file: Option<PathBuf>,
+    /// Make a key file there and let it open the store instead of a passphrase.
+    #[arg(long, value_name = "FILE")]
+    pub new_key_file: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+#[allow(missing_docs)]
+pub enum Engine {
+    Redb,
+    Sled,
+}
+
+#[derive(Debug, Subcommand)]
+#[allow(missing_docs)]
+pub enum ConfigCommand {
+    /// Read the configuration with everything that it points at, and name every fault.
+    #[command(after_help = HELP)]
+    Check,
+}
+
+#[derive(Debug, Subcommand)]
+#[allow(missing_docs)]
+pub enum PolicyCommand {
+    /// Read a policy file and name every fault.
+    #[command(after_help = HELP)]
+    Check {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Say what a policy means for a rotation: its gates, its lead times, its rules.
+    Explain {
+        /// The name of a shipped policy, or of one in the policy directory.
+        policy: PolicyName,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+#[allow(missing_docs)]
+pub enum IssuerCommand {
+    /// Make the keys of an issuer of kind `local-ca`: a root and an issuing authority.
+    #[command(after_help = HELP)]
+    Create {
+        /// The issuer, as the configuration names it.
+        issuer: IssuerName,
+        /// What its certificates call it.
+        #[arg(long, value_name = "NAME")]
+        common_name: String,
+    },
+    /// Print its certificates, issuing authority first.
+    Show {
+        /// The issuer.
+        issuer: IssuerName,
+    },
+    /// Issue and print a revocation list (RFC 5280 §5).
+    Crl {
+        /// The issuer.
+        issuer: IssuerName,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+#[allow(missing_docs)]
+pub enum SignerCommand {
+    /// Make a key and have a local authority certify it for mail.
+    #[command(after_help = HELP)]
+    Create {
+        /// The issuer, of kind `local-ca`.
+        #[arg(long)]
+        issuer: IssuerName,
+    },
+    /// Take in a key and certificate from elsewhere.
+    #[command(after_help = HELP)]
+    Import {
+        /// The private key, unencrypted PKCS#8 PEM, in a file that only we can read.
+        #[arg(long, value_name = "FILE")]
+        key: PathBuf,
+        /// The certificate and its intermediates, PEM.
+        #[arg(long, value_name = "FILE")]
+        chain: PathBuf,
+    },
+    /// Print the certificates.
+    Show,
+}
+
+#[derive(Debug, Subcommand)]
+#[allow(missing_docs)]
+pub enum IdentityCommand {
+    /// Add an identity: makes its key, and its certificate or its request. Nobody is written to yet.
+    #[command(after_help = HELP)]
+    Add(IdentityAddArguments),
+    /// List all identities.
+    List,
+    /// Show an identity: generations, key states, what is due.
+    Show {
+        /// Which.
+        identity: IdentityName,
+    },
+    /// Print the certification request that waits for the partner's authority.
+    #[command(after_help = HELP)]
+    ExportRequest {
+        /// Whose.
+        identity: IdentityName,
+    },
+    /// Print the certificate chain of a generation.
+    #[command(after_help = HELP)]
+    ExportCertificate {
+        /// Whose.
+        identity: IdentityName,
+        /// Which generation.
+        #[arg(long, short, value_enum, default_value_t = Slot::Current)]
+        generation: Slot,
+    },
+    /// Take in the chain that the partner's authority has signed; it must match the pending key.
+    #[command(after_help = HELP)]
+    Import {
+        /// Whose.
+        identity: IdentityName,
+        /// The certificates: PEM in any order, PKCS#7, or DER.
+        file: PathBuf,
+    },
+}
+
+#[derive(Args, Debug)]
+#[allow(missing_docs)]
+pub struct IdentityAddArguments {
+    /// Our name for it.
+    pub identity: IdentityName,
+    /// What certifies it, as the configuration names it.
+    #[arg(long)]
+    pub issuer: IssuerName,
+    /// The rules that it lives by.
+    #[arg(long, default_value = "jira-connector")]
+    pub policy: PolicyName,
+    /// A host name for the certificate; the first is also the common name.
+    #[arg(long = "name", value_name = "DNS-NAME", required = true)]
+    pub names: Vec<String>,
+    /// The organisation for the certificate.
+    #[arg(long)]
+    pub organization: Option<String>,
+    /// The kind of key: ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072, rsa-4096 or ed25519.
+    #[arg(long, value_name = "ALGORITHM")]
+    pub key: Option<KeyAlgorithm>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+#[allow(missing_docs)]
+pub enum Slot {
+    Current,
+    Next,
+    Previous,
+}
+
+impl From<Slot> for GenerationSlot {
+    fn from(slot: Slot) -> Self {
+        match slot {
+            Slot::Current => Self::Current,
+            Slot::Next => Self::Next,
+            Slot::Previous => Self::Previous,
+        }
+    }
+}
+
+#[derive(Args, Debug)]
+#[allow(missing_docs)]
+pub struct Person {
+    /// Who decides; your login name when nothing is said.
+    #[arg(long, value_name = "NAME")]
+    pub by: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+#[allow(missing_docs)]
+pub enum RotationCommand {
+    /// Begin a rotation now, whatever the lead times say.
+    #[command(after_help = HELP)]
+    Start {
+        /// Which identity.
+        identity: IdentityName,
+    },
+    /// Show the rotation: what is, what it waits for, since when, who can move it, what happens next.
+    Show {
+        /// Which identity.
+        identity: IdentityName,
+    },
+    /// Open a gate without evidence. The decision is recorded with your name.
+    #[command(after_help = HELP)]
+    Waive {
+        /// Which identity.
+        identity: IdentityName,
+        /// Where.
+        #[arg(long, short)]
+        destination: Destination,
+        /// Which gate.
+        #[arg(long, value_enum)]
+        gate: GateArgument,
+        #[command(flatten)]
+        person: Person,
+        /// Why.
+        #[arg(long)]
+        reason: String,
+    },
+    /// Try what failed again now.
+    #[command(after_help = HELP)]
+    Retry {
+        /// Which identity.
+        identity: IdentityName,
+        #[command(flatten)]
+        person: Person,
+    },
+    /// Give a rotation up before it is active: withdraw the offers, destroy the new key.
+    #[command(after_help = HELP)]
+    Abandon {
+        /// Which identity.
+        identity: IdentityName,
+        #[command(flatten)]
+        person: Person,
+        /// Why.
+        #[arg(long)]
+        reason: String,
+    },
+    /// Give the connectors the old generation back, then give the rotation up.
+    #[command(after_help = HELP)]
+    RollBack {
+        /// Which identity.
+        identity: IdentityName,
+        #[command(flatten)]
+        person: Person,
+        /// Why.
+        #[arg(long)]
+        reason: String,
+    },
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+#[allow(missing_docs)]
+pub enum GateArgument {
+    Acknowledgement,
+    Probe,
+}
+
+impl From<GateArgument> for Gate {
+    fn from(gate: GateArgument) -> Self {
+        match gate {
+            GateArgument::Acknowledgement => Self::Acknowledgement,
+            GateArgument::Probe => Self::Probe,
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+#[allow(missing_docs)]
+pub enum ExchangeCommand {
+    /// Record what a contact said, after speaking with them.
+    #[command(after_help = HELP)]
+    Acknowledge {
+        /// Which identity.
+        identity: IdentityName,
+        /// Where it is trusted from now on.
+        #[arg(long, short)]
+        destination: Destination,
+        /// The SHA-256 fingerprint as the contact read it out, in any spelling.
+        #[arg(long)]
+        fingerprint: Fingerprint,
+        /// The contact on file, by e-mail address.
+        #[arg(long)]
+        contact: EmailAddress,
+        #[command(flatten)]
+        person: Person,
+        /// How the contact was known to be the contact.
+        #[arg(long)]
+        verified: String,
+    },
+    /// Weigh a mail from standard input, as a mail filter hands it over.
+    #[command(after_help = HELP)]
+    Receive,
+    /// List the mails that came in, and what each was taken for.
+    Status,
+}
