@@ -89,7 +89,7 @@ impl CertificateAuthority {
         serial: &SerialNumber,
     ) -> Result<Self, AuthorityError> {
         let key = new_key(algorithm)?;
-        let params = prepared(name, 1, validity, serial)?;
+        let params = prepared(key.public_key(), name, 1, validity, serial)?;
         let certificate = params
             .self_signed(&key)
             .map_err(|source| issue_error(making("certificate", source)))?;
@@ -110,7 +110,7 @@ impl CertificateAuthority {
             }));
         }
         let key = new_key(algorithm)?;
-        let params = prepared(name, 0, validity, serial)?;
+        let params = prepared(key.public_key(), name, 0, validity, serial)?;
         let certificate = root.sign(&params, key.public_key()).map_err(issue_error)?;
         let mut chain = vec![certificate];
         chain.extend_from_slice(root.chain());
@@ -261,11 +261,10 @@ impl CertificateAuthority {
             .tbs_certificate()
             .get_extension::<SubjectKeyIdentifier>()
             .map_err(malformed)?;
-        Ok(
-            stated.map_or(KeyIdMethod::Sha256, |(_critical, identifier)| {
-                KeyIdMethod::PreSpecified(identifier.0.into_bytes().into())
-            }),
-        )
+        Ok(stated.map_or_else(
+            || self.key().public_key().identifier(),
+            |(_critical, identifier)| KeyIdMethod::PreSpecified(identifier.0.into_bytes().into()),
+        ))
     }
 }
 
@@ -274,13 +273,14 @@ fn new_key(algorithm: KeyAlgorithm) -> Result<PrivateKey, AuthorityError> {
 }
 
 fn prepared(
+    key: &PublicKey,
     name: &str,
     below: u8,
     validity: Validity,
     serial: &SerialNumber,
 ) -> Result<CertificateParams, AuthorityError> {
-    let mut params =
-        authority(name, below).map_err(|source| issue_error(IssueError::Subject { source }))?;
+    let mut params = authority(key, name, below)
+        .map_err(|source| issue_error(IssueError::Subject { source }))?;
     date(&mut params, validity);
     params.serial_number =
         Some(number(serial).map_err(|source| issue_error(IssueError::Serial { source }))?);
