@@ -1,6 +1,8 @@
 //! A certification authority of one's own: a root that stays put, an issuing authority under it, client and mail
 //! certificates from that, and its revocation list. The next partner installs the root once and no leaf ever.
 
+use std::collections::BTreeSet;
+
 use der::Decode;
 use jiff::Timestamp;
 use rcgen::{CertificateParams, CertificateRevocationListParams, Issuer, KeyIdMethod};
@@ -64,7 +66,7 @@ pub enum AuthorityError {
     },
     /// A name that would not come out of the library as it went in.
     #[error(
-        "the authority's name `{subject}` has several attributes in one part, or a part without any; such a name cannot be used here"
+        "the authority's name `{subject}` is empty, has an attribute twice, or several in one part; an authority with such a name cannot be used here"
     )]
     UnsupportedName {
         /// Its subject.
@@ -143,7 +145,10 @@ impl CertificateAuthority {
             .and_then(|der| Certificate::from_der(der).ok())
             .is_some_and(|certificate| {
                 let subject = certificate.tbs_certificate().subject();
-                !subject.is_empty() && subject.iter_rdn().all(|part| part.len() == 1)
+                let kinds: BTreeSet<_> = subject.iter().map(|attribute| attribute.oid).collect();
+                !kinds.is_empty()
+                    && kinds.len() == subject.len()
+                    && subject.iter_rdn().all(|part| part.len() == 1)
             });
         if !names_hold {
             return Err(AuthorityError::UnsupportedName {

@@ -1,1 +1,3 @@
 //! Layer: policy.
+
+pub mod lint;

@@ -129,7 +129,7 @@ fn the_youngest_certificate_of_a_key_is_the_leaf() {
         [renewed.clone(), family.leaf.clone()],
     ] {
         let ordered = order_chain(&pasted, family.key.key_id()).unwrap();
-        assert_eq!(ordered, [renewed.clone()]);
+        assert_eq!(ordered, std::slice::from_ref(&renewed));
     }
 }
 

@@ -151,4 +151,6 @@ fn a_request_is_found_in_its_text() {
     let text = format!("Hello\r\n{}", pem::request_pem(&der));
     assert_eq!(pem::request_from_pem(text.as_bytes()).unwrap(), der);
     assert_eq!(pem::request_from_pem(&der).unwrap(), der);
+    let refused = pem::request_from_pem(b"hello");
+    assert!(matches!(refused, Err(PemError::NoRequest)));
 }

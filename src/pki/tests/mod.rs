@@ -7,7 +7,7 @@ mod openssl;
 
 use jiff::Timestamp;
 
-use super::{CertificateAuthority, PrivateKey, Profile, random_serial};
+use super::{CertificateAuthority, PrivateKey, Profile, random_serial, self_signed};
 use crate::model::{KeyAlgorithm, Lapse, SubjectRequest, Validity};
 
 /// One certificate of every kind: a root, an issuing authority, a leaf.
@@ -80,4 +80,11 @@ fn days(days: i64) -> Validity {
 
 fn now() -> Timestamp {
     "2026-11-24T03:30:00Z".parse().unwrap()
+}
+
+/// A self-signed certificate with that end.
+pub(super) fn certificate_until(end: &str) -> Vec<u8> {
+    let key = PrivateKey::generate(KeyAlgorithm::EcdsaP256).unwrap();
+    let validity = Validity::new(now(), end.parse().unwrap()).unwrap();
+    self_signed(&key, &subject(), validity, &random_serial().unwrap()).unwrap()
 }

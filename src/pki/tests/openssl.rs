@@ -9,7 +9,8 @@ use super::{Family, days, now, subject};
 use crate::{
     model::{KeyAlgorithm, Lapse},
     pki::{
-        PrivateKey, Profile, RevocationReason, Revoked, pem, random_serial,
+        AuthorityError, CertificateAuthority, PrivateKey, Profile, RevocationReason, Revoked,
+        inspect_chain, pem, random_serial,
         request::{certification_request, inspect_request},
         self_signed,
     },
@@ -278,4 +279,81 @@ fn the_facts_agree_with_what_openssl_prints() {
     }
     let text = accepts(&desk, "x509 -in leaf.pem -noout -fingerprint -sha1");
     assert!(text.contains(&facts.sha1.colon_upper()), "{text}");
+}
+
+#[test]
+fn signatures_by_other_algorithms_are_verified_and_sha1_is_not_believed() {
+    let pss = "-newkey rsa:2048 -sha256 -sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:32";
+    for (options, wanted) in [
+        (pss, true),
+        ("-newkey rsa:2048 -sha512", true),
+        ("-newkey ec -pkeyopt ec_paramgen_curve:P-521 -sha512", true),
+        ("-newkey ec -pkeyopt ec_paramgen_curve:P-384 -sha256", true),
+        ("-newkey rsa:2048 -sha1", false),
+    ] {
+        let desk = Desk::new();
+        accepts(
+            &desk,
+            &format!(
+                "req -x509 {options} -nodes -keyout key.pem -subj /CN=x -outform DER -out x.der"
+            ),
+        );
+        let der = std::fs::read(desk.path().join("x.der")).unwrap();
+        let facts = inspect_chain(&[der], None, &[]).unwrap();
+        assert_eq!(facts.complete, Some(wanted), "{options}");
+    }
+}
+
+#[test]
+fn an_authority_whose_name_would_be_changed_is_refused() {
+    for name in ["/OU=a/OU=b/CN=x", "/OU=a+CN=x"] {
+        let desk = Desk::new();
+        let key = PrivateKey::generate(KeyAlgorithm::EcdsaP256).unwrap();
+        desk.put("key.pem", key.pem().as_bytes());
+        accepts(
+            &desk,
+            &format!("req -x509 -key key.pem -multivalue-rdn -subj {name} -outform DER -out x.der"),
+        );
+        let der = std::fs::read(desk.path().join("x.der")).unwrap();
+        let refused = CertificateAuthority::from_parts(vec![der], key);
+        assert!(
+            matches!(refused, Err(AuthorityError::UnsupportedName { .. })),
+            "{refused:?}"
+        );
+    }
+}
+
+#[test]
+fn an_authority_made_elsewhere_issues_what_openssl_accepts() {
+    let desk = Desk::new();
+    let key = PrivateKey::generate(KeyAlgorithm::Rsa2048).unwrap();
+    desk.put("key.pem", key.pem().as_bytes());
+    // Its key identifier is a SHA-1 one, and its name is not written as ours are.
+    accepts(
+        &desk,
+        "req -x509 -key key.pem -days 9999 -subj /C=DE/O=Acme/CN=Corporate -outform DER -out root.der",
+    );
+    let der = std::fs::read(desk.path().join("root.der")).unwrap();
+    desk.put("root.pem", pem::certificate_pem(&der));
+    let authority = CertificateAuthority::from_parts(vec![der], key).unwrap();
+    let leaf = PrivateKey::generate(KeyAlgorithm::EcdsaP256).unwrap();
+    let certificate = authority
+        .issue(
+            leaf.public_key(),
+            &subject(),
+            days(90),
+            &random_serial().unwrap(),
+            &Profile::Client,
+        )
+        .unwrap();
+    let list = authority
+        .revocation_list(&[], 1, now(), Lapse::days(7).after(now()))
+        .unwrap();
+    desk.put("leaf.pem", pem::certificate_pem(&certificate));
+    desk.put("list.pem", pem::crl_pem(&list));
+    // The present of this machine is that of `req -x509`; the date of the list is ours.
+    accepts(
+        &desk,
+        "verify -no_check_time -crl_check -CRLfile list.pem -purpose sslclient -CAfile root.pem leaf.pem",
+    );
 }
