@@ -1,6 +1,8 @@
 //! A certification authority of one's own: a root that stays put, an issuing authority under it, client and mail
 //! certificates from that, and its revocation list. The next partner installs the root once and no leaf ever.
 
+use std::collections::BTreeSet;
+
 use der::Decode;
 use jiff::Timestamp;
 use rcgen::{CertificateParams, CertificateRevocationListParams, Issuer, KeyIdMethod};
@@ -64,7 +66,7 @@ pub enum AuthorityError {
     },
     /// A name that would not come out of the library as it went in.
     #[error(
-        "the authority's name `{subject}` has several attributes in one part, or a part without any; such a name cannot be used here"
+        "the authority's name `{subject}` is empty, has an attribute twice, or several in one part; an authority with such a name cannot be used here"
     )]
     UnsupportedName {
         /// Its subject.
@@ -89,7 +91,7 @@ impl CertificateAuthority {
         serial: &SerialNumber,
     ) -> Result<Self, AuthorityError> {
         let key = new_key(algorithm)?;
-        let params = prepared(name, 1, validity, serial)?;
+        let params = prepared(key.public_key(), name, 1, validity, serial)?;
         let certificate = params
             .self_signed(&key)
             .map_err(|source| issue_error(making("certificate", source)))?;
@@ -110,7 +112,7 @@ impl CertificateAuthority {
             }));
         }
         let key = new_key(algorithm)?;
-        let params = prepared(name, 0, validity, serial)?;
+        let params = prepared(key.public_key(), name, 0, validity, serial)?;
         let certificate = root.sign(&params, key.public_key()).map_err(issue_error)?;
         let mut chain = vec![certificate];
         chain.extend_from_slice(root.chain());
@@ -143,7 +145,10 @@ impl CertificateAuthority {
             .and_then(|der| Certificate::from_der(der).ok())
             .is_some_and(|certificate| {
                 let subject = certificate.tbs_certificate().subject();
-                !subject.is_empty() && subject.iter_rdn().all(|part| part.len() == 1)
+                let kinds: BTreeSet<_> = subject.iter().map(|attribute| attribute.oid).collect();
+                !kinds.is_empty()
+                    && kinds.len() == subject.len()
+                    && subject.iter_rdn().all(|part| part.len() == 1)
             });
         if !names_hold {
             return Err(AuthorityError::UnsupportedName {
@@ -261,11 +266,10 @@ impl CertificateAuthority {
             .tbs_certificate()
             .get_extension::<SubjectKeyIdentifier>()
             .map_err(malformed)?;
-        Ok(
-            stated.map_or(KeyIdMethod::Sha256, |(_critical, identifier)| {
-                KeyIdMethod::PreSpecified(identifier.0.into_bytes().into())
-            }),
-        )
+        Ok(stated.map_or_else(
+            || self.key().public_key().identifier(),
+            |(_critical, identifier)| KeyIdMethod::PreSpecified(identifier.0.into_bytes().into()),
+        ))
     }
 }
 
@@ -274,13 +278,14 @@ fn new_key(algorithm: KeyAlgorithm) -> Result<PrivateKey, AuthorityError> {
 }
 
 fn prepared(
+    key: &PublicKey,
     name: &str,
     below: u8,
     validity: Validity,
     serial: &SerialNumber,
 ) -> Result<CertificateParams, AuthorityError> {
-    let mut params =
-        authority(name, below).map_err(|source| issue_error(IssueError::Subject { source }))?;
+    let mut params = authority(key, name, below)
+        .map_err(|source| issue_error(IssueError::Subject { source }))?;
     date(&mut params, validity);
     params.serial_number =
         Some(number(serial).map_err(|source| issue_error(IssueError::Serial { source }))?);

@@ -165,3 +165,21 @@ fn timestamp(time: Time) -> Timestamp {
         .and_then(|seconds| Timestamp::from_second(seconds).ok())
         .unwrap_or(Timestamp::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_without_end_lasts_as_long_as_can_be_counted() {
+        let mut certificate = crate::pki::tests::certificate_until("9999-12-30T20:00:00Z");
+        let (stated, without_end) = (b"99991230200000Z", b"99991231235959Z");
+        let at = certificate
+            .windows(stated.len())
+            .position(|window| window == stated)
+            .unwrap();
+        certificate[at..at + stated.len()].copy_from_slice(without_end);
+        let facts = inspect(&certificate).unwrap();
+        assert_eq!(facts.validity.not_after(), Timestamp::MAX);
+    }
+}

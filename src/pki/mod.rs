@@ -30,3 +30,6 @@ pub use public_key::PublicKey;
 pub use request::{RequestError, VerifiedRequest};
 pub use revocation::{RevocationReason, Revoked};
 pub use subject::SubjectError;
+
+#[cfg(test)]
+mod tests;

@@ -54,6 +54,11 @@ pub enum PemError {
         "there is no certificate here; a PEM file with a `BEGIN CERTIFICATE` line, a DER file or a .p7b file is wanted"
     )]
     NoCertificate,
+    /// No request there.
+    #[error(
+        "there is no certification request here; a PEM file with a `BEGIN CERTIFICATE REQUEST` line or a DER file is wanted"
+    )]
+    NoRequest,
     /// A PKCS#7 bundle that does not parse.
     #[error(
         "the PKCS#7 bundle{} is damaged or holds no certificates; export it again, or as PEM",
@@ -173,7 +178,7 @@ pub fn request_from_pem(input: &[u8]) -> Result<Vec<u8>, PemError> {
             _ => {}
         }
     }
-    Err(PemError::NoCertificate)
+    Err(PemError::NoRequest)
 }
 
 /// A certificate as PEM.

@@ -35,6 +35,7 @@ pub(super) fn parameters(
     params.distinguished_name =
         distinguished_name(&subject.common_name, subject.organization.as_deref())?;
     params.is_ca = IsCa::ExplicitNoCa;
+    params.key_identifier_method = key.identifier();
     params.use_authority_key_identifier_extension = true;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     match profile {
@@ -64,10 +65,15 @@ fn decryption(algorithm: KeyAlgorithm) -> Option<KeyUsagePurpose> {
 
 /// The certificate of an authority with at most `below` authorities between it and a leaf. Dates and serial
 /// number are still to be set.
-pub(super) fn authority(name: &str, below: u8) -> Result<CertificateParams, SubjectError> {
+pub(super) fn authority(
+    key: &PublicKey,
+    name: &str,
+    below: u8,
+) -> Result<CertificateParams, SubjectError> {
     let mut params = CertificateParams::default();
     params.distinguished_name = distinguished_name(name, None)?;
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(below));
+    params.key_identifier_method = key.identifier();
     params.use_authority_key_identifier_extension = true;
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     Ok(params)

@@ -52,6 +52,12 @@ impl PublicKey {
     pub fn key_id(&self) -> KeyId {
         self.key_id
     }
+
+    /// What certificates call the key: RFC 7093 §2, method 1. The library's own method of that name takes the
+    /// digest of more than the standard says.
+    pub(super) fn identifier(&self) -> rcgen::KeyIdMethod {
+        rcgen::KeyIdMethod::PreSpecified(sha256(&self.bits)[..20].to_vec())
+    }
 }
 
 impl fmt::Debug for PublicKey {
