@@ -46,13 +46,20 @@ impl Nginx {
             &error_log,
         );
         process.await_listening(port.addr());
-        Self {
+        let nginx = Self {
             process,
             gateway,
             port,
             revision: 0,
             directory,
-        }
+        };
+        // A master that has not started its workers yet loses the signals that it is sent.
+        eventually("nginx has started its workers", || {
+            (log::running_workers(&nginx.error_log()).len() == config::WORKERS
+                && nginx.revision_in_force() == Some(0))
+            .then_some(())
+        });
+        nginx
     }
 
     /// Where it listens for TLS.

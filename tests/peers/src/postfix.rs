@@ -99,7 +99,7 @@ impl Postfix {
         })
     }
 
-    /// What Postfix has to say about its work.
+    /// What Postfix has to say about its work; it may say it a moment later.
     pub fn log(&self) -> String {
         self.process.log() + &read_lossy(&self.directory.path().join("mail.log"))
     }

@@ -11,6 +11,8 @@ pub(super) const CONFIG: &str = "nginx.conf";
 pub(super) const ERROR_LOG: &str = "error.log";
 pub(super) const ACCESS_LOG: &str = "access.log";
 pub(super) const CONTROL_SOCKET: &str = "control.sock";
+/// More than one, for a session or a reload may be known to one and not to the other.
+pub(super) const WORKERS: usize = 2;
 const JIRA_SOCKET: &str = "jira.sock";
 
 /// Writes the configuration and the files that it names into `directory`.
@@ -33,7 +35,7 @@ fn render(directory: &Path, gateway: &Gateway, port: &Port, revision: u32) -> St
     };
     format!(
         r#"user root;
-worker_processes 2;
+worker_processes {WORKERS};
 pid {dir}/nginx.pid;
 error_log {dir}/{ERROR_LOG} notice;
 events {{ worker_connections 1024; }}

@@ -1,47 +1,15 @@
 //! nginx, HAProxy and OpenSSL as gateways.
 
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 
 use countersign_peers::{
-    Authority, Clients, Gateway, Haproxy, Identity, Nginx, OpensslServer, Purpose, Request,
-    TlsVersions, Upstream, Validity,
+    Clients, Gateway, Haproxy, Nginx, OpensslServer, Purpose, Request, TlsVersions, Upstream,
+    Validity,
 };
 
 use crate::tools::{curl, status};
-
-const SERVER_INFO: &str = "/rest/api/2/serverInfo";
-
-pub(crate) struct World {
-    pub(crate) servers: Authority,
-    server: Identity,
-    pub(crate) clients: Authority,
-}
-
-pub(crate) fn world() -> World {
-    let servers = Authority::root("Server root");
-    let server = servers.server("gateway.test");
-    World {
-        server,
-        servers,
-        clients: Authority::root("Client root"),
-    }
-}
-
-impl World {
-    fn pinned(&self, pins: &[String]) -> Gateway {
-        Gateway::new(&self.server, Clients::Pinned(pins.to_vec()))
-    }
-
-    pub(crate) fn anchored(&self) -> Gateway {
-        Gateway::new(&self.server, Clients::Anchored(self.clients.pem()))
-    }
-
-    fn get(&self, addr: SocketAddr, identity: &Identity) -> u16 {
-        let answer = curl(addr, &self.servers.pem(), Some(identity), SERVER_INFO, &[]);
-        status(&answer.expect("the handshake succeeds"))
-    }
-}
+use crate::world::{SERVER_INFO, world};
 
 #[test]
 fn nginx_takes_both_pinned_generations_and_no_third() {

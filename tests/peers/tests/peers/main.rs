@@ -5,3 +5,4 @@ mod judges;
 mod mail;
 mod sessions;
 mod tools;
+mod world;

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 
 use countersign_peers::{Gateway, Haproxy, Nginx};
 
-use crate::gateways::world;
 use crate::tools::{python, write};
+use crate::world::world;
 
 /// Asks twice, the second time with the session of the first; prints whether it was
 /// resumed.
