@@ -1,15 +1,12 @@
 //! The store has one opener: the daemon when one runs, else this program.
 
-use std::{path::Path, sync::Arc};
+use std::path::Path;
 
-use countersign_store::Store;
-
-use super::terminal::Terminal;
+use super::{terminal::Terminal, unlock};
 use crate::{
     config::Config,
     daemon,
     service::{self, Reply, Request, Service, ServiceError},
-    unlock,
 };
 
 /// Reads the configuration.
@@ -36,12 +33,8 @@ pub async fn ask(terminal: Terminal, path: &Path, request: Request) -> Result<Re
 
 /// Opens the store.
 pub fn open(terminal: Terminal, config: Config, as_daemon: bool) -> Result<Service, ServiceError> {
-    let store = unlock::open(&config.store, || terminal.passphrase("passphrase of the store: "))?;
-    Ok(service_over(store, config, as_daemon))
-}
-
-fn service_over(store: Store, config: Config, as_daemon: bool) -> Service {
+    let records = unlock::open(terminal, &config.store)?;
     let clock = service::system_clock();
     let since = as_daemon.then(|| clock.now());
-    Service::new(crate::records::Records::new(store), config, Arc::clone(&clock), since)
+    Ok(Service::new(records, config, clock, since))
 }

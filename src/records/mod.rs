@@ -9,6 +9,7 @@ mod batch;
 mod error;
 mod journal;
 mod mail;
+mod opening;
 mod signer;
 
 pub use authority::{AuthorityRecord, RevokedRecord};
@@ -20,6 +21,7 @@ pub use signer::SignerRecord;
 
 use std::sync::Mutex;
 
+pub use countersign_store::{EngineKind, KeyFile, Passphrase, Unlock};
 use countersign_store::{Record, Store};
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;

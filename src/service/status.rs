@@ -53,7 +53,7 @@ impl Service {
             schema: 1,
             now: self.clock.now(),
             daemon_since: self.since,
-            engine: self.records.store().engine().to_string(),
+            engine: self.records.engine().to_string(),
             faults: self.faults.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone(),
             identities: self.identities()?,
             connectors,

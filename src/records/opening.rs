@@ -1,0 +1,38 @@
+//! Making and opening the store under the records.
+
+use std::path::Path;
+
+use countersign_store::{EngineKind, InitOptions, Store, Unlock, Verification};
+
+use super::{Records, RecordsError};
+
+impl Records {
+    /// Makes a new store.
+    pub fn init(directory: &Path, unlock: &Unlock, engine: EngineKind) -> Result<Self, RecordsError> {
+        let options = InitOptions { engine, ..InitOptions::default() };
+        Ok(Self::new(Store::init(directory, unlock, &options)?))
+    }
+
+    /// Opens a store.
+    pub fn open(directory: &Path, unlock: &Unlock) -> Result<Self, RecordsError> {
+        Ok(Self::new(Store::open(directory, unlock)?))
+    }
+
+    /// Reads everything, and says what is damaged.
+    pub fn verify(&self) -> Result<Verification, RecordsError> {
+        Ok(self.store().verify()?)
+    }
+
+    /// What the records are kept with.
+    pub fn engine(&self) -> EngineKind {
+        self.store().engine()
+    }
+}
+
+impl RecordsError {
+    /// Whether the store is held by another process, or the secret does not open it.
+    pub fn is_locked(&self) -> bool {
+        use countersign_store::Error;
+        matches!(self, Self::Store(Error::InUse { .. } | Error::WrongSecret { .. }))
+    }
+}
