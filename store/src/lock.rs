@@ -20,7 +20,7 @@ pub(crate) const LOCK_FILE: &str = "lock";
 /// Held for as long as the store is open.
 #[derive(Debug)]
 pub(crate) struct Lock {
-    _file: File,
+    file: File,
 }
 
 impl Lock {
@@ -49,7 +49,16 @@ impl Lock {
             .and_then(|()| file.rewind())
             .and_then(|()| writeln!(file, "{}", std::process::id()))
             .while_trying("write", &path)?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing is not enough: a child that another thread has just forked, and that has not come
+        // to its `exec` yet, shares the descriptor and would hold the lock a moment longer.
+        // Should it fail, closing it is.
+        let _ = flock(&self.file, FlockOperation::Unlock);
     }
 }
 
@@ -57,4 +66,20 @@ fn holder(file: &mut File) -> Option<u32> {
     let mut text = String::new();
     file.take(32).read_to_string(&mut text).ok()?;
     text.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_is_given_up_even_while_a_child_still_shares_its_descriptor() {
+        let dir = tempfile::tempdir().unwrap();
+        let lock = Lock::take(dir.path()).unwrap();
+        let shared = lock.file.try_clone().unwrap();
+        assert!(matches!(Lock::take(dir.path()), Err(Error::InUse { .. })));
+        drop(lock);
+        Lock::take(dir.path()).unwrap();
+        drop(shared);
+    }
 }
