@@ -10,19 +10,27 @@
 mod body;
 mod code;
 mod compose;
+mod evaluate;
 mod facts;
+mod inbox;
 mod instructions;
 mod mailer;
 mod page;
 mod refusal;
 pub mod smime;
 mod smtp;
+mod statement;
+mod structure;
 #[cfg(test)]
 mod testing;
+mod words;
 
 pub use code::{CodeHash, InvalidCode, NoRandomness, OneTimeCode, PendingCode};
 pub use compose::{ComposeError, Draft, Signed};
+pub use evaluate::{Expectations, OpenOffer, evaluate};
 pub use facts::{LetterFacts, Overlap, Sender};
+pub use inbox::{Inbound, InboundSignature, InboxError, LONGEST_MAIL, SignedStatement};
 pub use mailer::{Mailer, SealedLetter, SendError};
 pub use refusal::{Automation, Missing, Refusal};
 pub use smtp::{Security, SettingsError, SmtpMailer, SmtpSettings};
+pub use statement::Statement;

@@ -117,6 +117,14 @@ pub enum Refusal {
         /// The offer that it was meant for.
         destination: Destination,
     },
+    /// It speaks for an environment to which this certificate was not offered.
+    #[error("the reply speaks for {said}, where this certificate was not offered")]
+    WrongDestination {
+        /// For which.
+        said: Destination,
+        /// Where it was offered.
+        offered: Vec<Destination>,
+    },
     /// It names certificates, but none that was offered.
     #[error("the reply names the fingerprint {said}, which was not offered")]
     WrongFingerprint {
@@ -181,6 +189,9 @@ impl Refusal {
             }
             Self::Withdrawn { .. } => {
                 "tell the contact that the offer was withdrawn and which certificate stands"
+            }
+            Self::WrongDestination { .. } => {
+                "ask the contact for which environment the answer is meant"
             }
             Self::WrongFingerprint { .. } => {
                 "tell the contact which certificate is meant: what they installed is not what was offered"

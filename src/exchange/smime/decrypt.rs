@@ -52,6 +52,11 @@ impl DecryptionKey {
     }
 }
 
+/// Whether these bytes are ContentInfo with EnvelopedData.
+pub fn is_enveloped(message: &[u8]) -> bool {
+    ContentInfo::from_ber(message).is_ok_and(|i| i.content_type == rfc5911::ID_ENVELOPED_DATA)
+}
+
 /// Opens ContentInfo with EnvelopedData; returns the MIME entity inside. Anybody could have written it.
 pub fn decrypt(message: &[u8], key: &DecryptionKey) -> Result<Zeroizing<Vec<u8>>, SmimeError> {
     let what = "the encrypted message";

@@ -20,7 +20,7 @@ mod openssl_tests;
 use der::{Decode, asn1::ObjectIdentifier};
 use x509_cert::Certificate;
 
-pub use decrypt::{DecryptionKey, decrypt};
+pub use decrypt::{DecryptionKey, decrypt, is_enveloped};
 pub use encrypt::encrypt;
 pub use sign::{SignedEntity, Signer};
 pub use verify::{Verified, verify_detached, verify_opaque};

@@ -1,0 +1,137 @@
+//! Replies that a signature speaks for, or seems to.
+
+use super::{super::*, scene::*};
+use crate::exchange::{
+    smime::encrypt,
+    testing::{Key, Person},
+};
+
+#[test]
+fn a_signed_reply_needs_the_fingerprint_and_no_code_but_must_say_which_environment() {
+    let s = scene();
+    let fingerprint = s.facts.leaf.fingerprint;
+    let by_name = format!(
+        "ACCEPT acme/test {fingerprint}\r\n\r\n{}",
+        s.quoted_letter()
+    );
+    let acknowledgement = s.accepts(&signed_mail("sec@acme.example", &s.sec, "", &by_name));
+    assert!(matches!(
+        acknowledgement.channel,
+        Channel::SignedReply { .. }
+    ));
+    let bare = format!("It is trusted: {fingerprint}\r\n");
+    s.accepts(&signed_mail(
+        "sec@acme.example",
+        &s.sec,
+        "In-Reply-To: <offer.test@vendor.example>\r\n",
+        &bare,
+    ));
+    let ambiguous = signed_mail("sec@acme.example", &s.sec, "", &bare);
+    assert!(
+        matches!(s.judge(&ambiguous), Err(Refusal::Ambiguous { candidates }) if candidates.len() == 2)
+    );
+    let empty = signed_mail("sec@acme.example", &s.sec, "", &s.quoted_letter());
+    assert_eq!(
+        s.judge(&empty),
+        Err(Refusal::NoEvidence {
+            missing: Missing::Fingerprint
+        })
+    );
+}
+
+#[test]
+fn a_changed_or_foreign_signature_is_refused() {
+    let s = scene();
+    let text = format!("ACCEPT acme/test {}\r\n", s.facts.leaf.fingerprint);
+    let good = signed_mail("sec@acme.example", &s.sec, "", &text);
+    let changed = good.replace("acme/test", "acme/production");
+    assert!(matches!(
+        s.judge(&changed),
+        Err(Refusal::ForgedSignature { .. })
+    ));
+    let thief = Person::new("sec@acme.example", Key::P256);
+    let foreign = signed_mail("sec@acme.example", &thief, "", &text);
+    assert!(matches!(
+        s.judge(&foreign),
+        Err(Refusal::UnknownSigner { .. })
+    ));
+    // Text outside the signature counts as unsigned.
+    let outside = from_sec(
+        "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n",
+        &format!(
+            "--b\r\n\r\n{text}\r\n--b\r\n{}\r\n--b--\r\n",
+            signed_entity(&s.sec, "hello\r\n")
+        ),
+    );
+    assert!(matches!(s.judge(&outside), Err(Refusal::NoEvidence { .. })));
+}
+
+#[test]
+fn a_signed_reply_is_found_inside_a_lists_wrapping_and_inside_a_forwarded_mail() {
+    let s = scene();
+    let text = format!("ACCEPT acme/test {}\r\n", s.facts.leaf.fingerprint);
+    let entity = signed_entity(&s.sec, &text);
+    let mixed = "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=outer\r\n";
+    s.accepts(&mail(
+        "list@acme.example",
+        mixed,
+        &format!("--outer\r\n{entity}\r\n--outer\r\n\r\nlist footer\r\n--outer--\r\n"),
+    ));
+    s.accepts(&mail(
+        "boss@acme.example",
+        mixed,
+        &format!(
+            "--outer\r\n\r\nfyi\r\n--outer\r\nContent-Type: message/rfc822\r\n\r\n{}\r\n--outer--\r\n",
+            signed_mail("sec@acme.example", &s.sec, "", &text)
+        ),
+    ));
+}
+
+#[test]
+fn an_encrypted_reply_is_opened_with_our_key_and_judged_by_what_is_inside() {
+    let s = scene();
+    let ops = Person::new("ops@vendor.example", Key::P256);
+    let text = format!("ACCEPT acme/test {}\r\n", s.facts.leaf.fingerprint);
+    let sealed = encrypt(
+        signed_entity(&s.sec, &text).as_bytes(),
+        std::slice::from_ref(&ops.der),
+    )
+    .unwrap();
+    let raw = from_sec(
+        "MIME-Version: 1.0\r\nContent-Type: application/pkcs7-mime; smime-type=enveloped-data\r\nContent-Transfer-Encoding: base64\r\n",
+        &crate::exchange::smime::mime::base64_lines(&sealed),
+    );
+    assert!(matches!(
+        Inbound::parse(raw.as_bytes()),
+        Err(crate::exchange::InboxError::Encrypted(_))
+    ));
+    let inbound = Inbound::parse_with(raw.as_bytes(), &[ops.decryption_key()]).unwrap();
+    let expectations = Expectations::new(&s.partners, &s.offers);
+    let acknowledgement = evaluate(&inbound, &expectations, now()).unwrap();
+    assert!(matches!(
+        acknowledgement.channel,
+        Channel::SignedReply { .. }
+    ));
+}
+
+#[test]
+fn rubbish_and_huge_mails_are_refused_without_a_panic() {
+    use crate::exchange::InboxError;
+
+    assert!(matches!(Inbound::parse(b""), Err(InboxError::NoMail)));
+    let huge = vec![b'a'; crate::exchange::LONGEST_MAIL + 1];
+    assert!(matches!(
+        Inbound::parse(&huge),
+        Err(InboxError::TooLong { .. })
+    ));
+    let s = scene();
+    let text = format!("ACCEPT acme/test {}\r\n", s.facts.leaf.fingerprint);
+    let good = signed_mail("sec@acme.example", &s.sec, "", &text).into_bytes();
+    // What is missing in the end is the last delimiter at least.
+    for length in (0..good.len() - "--sig--\r\n".len()).step_by(7) {
+        if let Ok(mail) = Inbound::parse(&good[..length]) {
+            let judged = evaluate(&mail, &Expectations::new(&s.partners, &s.offers), now());
+            assert!(judged.is_err(), "the first {length} bytes");
+        }
+    }
+}
