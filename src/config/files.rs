@@ -21,7 +21,11 @@ impl ConfigFiles {
 impl Config {
     /// What to watch.
     pub fn files(&self) -> ConfigFiles {
-        let own = self.path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let own = self
+            .path
+            .parent()
+            .filter(|p| !p.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
         let mut directories = vec![own.to_owned()];
         directories.extend(self.policy_directory.clone());
         directories.sort();

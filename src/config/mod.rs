@@ -18,9 +18,8 @@ pub use files::{ConfigFiles, DEFAULT_PATH};
 use crate::{
     delivery::Sink,
     model::{
-        ConnectorName, Destination, EmailAddress, Environment, IdentityName, Issuer, IssuerName, Partner, PartnerName,
-        PolicyName,
-        rotation::Scope,
+        ConnectorName, Destination, EmailAddress, Environment, IdentityName, Issuer, IssuerName,
+        Partner, PartnerName, PolicyName, rotation::Scope,
     },
     policy::Policy,
 };
@@ -36,7 +35,12 @@ pub struct ConfigFaults {
 
 impl fmt::Display for ConfigFaults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} cannot be used: {}", self.path.display(), self.faults.join("; "))
+        write!(
+            f,
+            "{} cannot be used: {}",
+            self.path.display(),
+            self.faults.join("; ")
+        )
     }
 }
 
@@ -140,7 +144,10 @@ impl Config {
     }
 
     /// Every destination that names the identity.
-    pub fn destinations_of<'a>(&'a self, identity: &'a IdentityName) -> impl Iterator<Item = Destination> + 'a {
+    pub fn destinations_of<'a>(
+        &'a self,
+        identity: &'a IdentityName,
+    ) -> impl Iterator<Item = Destination> + 'a {
         self.partners.values().flat_map(move |partner| {
             partner
                 .environments
@@ -160,6 +167,9 @@ impl Config {
             .filter(|(_, connector)| destinations.contains(&connector.destination))
             .map(|(name, connector)| (name.clone(), connector.destination.clone()))
             .collect();
-        Scope { destinations, connectors }
+        Scope {
+            destinations,
+            connectors,
+        }
     }
 }

@@ -7,8 +7,8 @@ use serde::Deserialize;
 use super::MailSecurity;
 use crate::delivery::ReloadSignal;
 use crate::model::{
-    ConnectorName, Destination, EmailAddress, GatewayProduct, IdentityName, IssuerKind, IssuerName, Lapse, PartnerName, PinType,
-    Role,
+    ConnectorName, Destination, EmailAddress, GatewayProduct, IdentityName, IssuerKind, IssuerName,
+    Lapse, PartnerName, PinType, Role,
 };
 
 #[derive(Deserialize)]

@@ -7,22 +7,36 @@ use std::{
 };
 
 use super::{
-    Config, ConfigFaults, ConnectorConfig, MailConfig,
-    MailSecurity, StoreConfig, UnlockSource,
-    raw::{RawConfig, RawConnector, RawDelivery, RawEnvironment, RawFiles, RawIssuer, RawMail, RawPartner, RawReload, RawStore},
+    Config, ConfigFaults, ConnectorConfig, MailConfig, MailSecurity, StoreConfig, UnlockSource,
+    raw::{
+        RawConfig, RawConnector, RawDelivery, RawEnvironment, RawFiles, RawIssuer, RawMail,
+        RawPartner, RawReload, RawStore,
+    },
 };
 use crate::{
     delivery::{FileSink, Reload, Sink},
-    model::{Contact, Destination, Environment, EnvironmentKind, Issuer, IssuerKind, IssuerName, Lapse, Partner, PartnerName, PolicyName, Role},
+    model::{
+        Contact, Destination, Environment, EnvironmentKind, Issuer, IssuerKind, IssuerName, Lapse,
+        Partner, PartnerName, PolicyName, Role,
+    },
     pki,
     policy::{self, Policy},
 };
 
 /// The policies that the program brings along.
 const SHIPPED: [(&str, &str); 3] = [
-    ("authority-pinned", include_str!("../../policies/authority-pinned.toml")),
-    ("jira-connector", include_str!("../../policies/jira-connector.toml")),
-    ("strict-change-control", include_str!("../../policies/strict-change-control.toml")),
+    (
+        "authority-pinned",
+        include_str!("../../policies/authority-pinned.toml"),
+    ),
+    (
+        "jira-connector",
+        include_str!("../../policies/jira-connector.toml"),
+    ),
+    (
+        "strict-change-control",
+        include_str!("../../policies/strict-change-control.toml"),
+    ),
 ];
 
 /// No configuration, anchor or policy file is larger than this many bytes.
@@ -32,22 +46,38 @@ const LARGEST: u64 = 1 << 20;
 const CREDENTIALS_DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
 
 pub(super) fn load(path: &Path) -> Result<Config, ConfigFaults> {
-    let fail = |faults| ConfigFaults { path: path.to_owned(), faults };
+    let fail = |faults| ConfigFaults {
+        path: path.to_owned(),
+        faults,
+    };
     let text = read(path).map_err(|fault| fail(vec![fault]))?;
     let raw: RawConfig =
         toml::from_str(&text).map_err(|error| fail(vec![policy::place(&text, &error)]))?;
     // A relative path is relative to the file that names it, not to whoever runs the program.
-    let directory = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut resolving = Resolving { directory, faults: Vec::new() };
+    let directory = path
+        .parent()
+        .filter(|p| !p.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    let mut resolving = Resolving {
+        directory,
+        faults: Vec::new(),
+    };
     let config = resolving.config(path, raw);
-    if resolving.faults.is_empty() { Ok(config) } else { Err(fail(resolving.faults)) }
+    if resolving.faults.is_empty() {
+        Ok(config)
+    } else {
+        Err(fail(resolving.faults))
+    }
 }
 
 fn read(path: &Path) -> Result<String, String> {
     let fault = |error: std::io::Error| format!("{}: {error}", path.display());
     let length = fs::metadata(path).map_err(fault)?.len();
     if length > LARGEST {
-        return Err(format!("{}: {length} bytes are more than the {LARGEST} that are read", path.display()));
+        return Err(format!(
+            "{}: {length} bytes are more than the {LARGEST} that are read",
+            path.display()
+        ));
     }
     fs::read_to_string(path).map_err(fault)
 }
@@ -119,7 +149,8 @@ impl Resolving<'_> {
         let certificates = fs::read(&path)
             .map_err(|error| format!("{}: {error}", path.display()))
             .and_then(|bytes| {
-                pki::pem::certificates_from_pem(&bytes).map_err(|error| format!("{}: {error}", path.display()))
+                pki::pem::certificates_from_pem(&bytes)
+                    .map_err(|error| format!("{}: {error}", path.display()))
             });
         match certificates {
             Ok(certificates) => certificates,
@@ -131,25 +162,37 @@ impl Resolving<'_> {
     }
 
     fn store(&mut self, raw: RawStore) -> StoreConfig {
-        let credential = raw.credential.map(|name| match std::env::var_os(CREDENTIALS_DIRECTORY) {
-            Some(directory) if !name.contains('/') && !name.is_empty() => PathBuf::from(directory).join(name),
-            _ => {
-                let fault = format!("`{name}` is looked for in ${CREDENTIALS_DIRECTORY}, which is not set");
-                self.fault("store.credential", fault);
-                PathBuf::new()
-            }
-        });
+        let credential = raw
+            .credential
+            .map(|name| match std::env::var_os(CREDENTIALS_DIRECTORY) {
+                Some(directory) if !name.contains('/') && !name.is_empty() => {
+                    PathBuf::from(directory).join(name)
+                }
+                _ => {
+                    let fault = format!(
+                        "`{name}` is looked for in ${CREDENTIALS_DIRECTORY}, which is not set"
+                    );
+                    self.fault("store.credential", fault);
+                    PathBuf::new()
+                }
+            });
         let passphrase_file = raw.passphrase_file.map(|p| self.path(p)).or(credential);
         let unlock = match (passphrase_file, raw.key_file.map(|p| self.path(p))) {
             (None, None) => UnlockSource::Terminal,
             (Some(path), None) => UnlockSource::PassphraseFile(path),
             (None, Some(path)) => UnlockSource::KeyFile(path),
             (Some(path), Some(_)) => {
-                self.fault("store", "choose one of passphrase-file, credential and key-file");
+                self.fault(
+                    "store",
+                    "choose one of passphrase-file, credential and key-file",
+                );
                 UnlockSource::PassphraseFile(path)
             }
         };
-        StoreConfig { path: self.path(raw.path.unwrap_or_else(|| "store".into())), unlock }
+        StoreConfig {
+            path: self.path(raw.path.unwrap_or_else(|| "store".into())),
+            unlock,
+        }
     }
 
     fn mail(&mut self, raw: RawMail) -> MailConfig {
@@ -174,7 +217,9 @@ impl Resolving<'_> {
             MailSecurity::Starttls => 587,
         });
         MailConfig {
-            message_id_host: raw.message_id_host.unwrap_or_else(|| raw.from.domain().to_owned()),
+            message_id_host: raw
+                .message_id_host
+                .unwrap_or_else(|| raw.from.domain().to_owned()),
             from: raw.from,
             host: self.line("mail.host", raw.host),
             port,
@@ -187,16 +232,25 @@ impl Resolving<'_> {
 
     fn issuer(&mut self, place: &str, name: IssuerName, raw: RawIssuer) -> Issuer {
         if raw.approved_domains.is_empty() {
-            self.fault(place, "approved-domains: name at least one domain in which names may lie");
+            self.fault(
+                place,
+                "approved-domains: name at least one domain in which names may lie",
+            );
         }
         if raw.anchors.is_some() && raw.kind != IssuerKind::PartnerCa {
-            self.fault(place, "anchors: only a partner's authority has roots that we do not make ourselves");
+            self.fault(
+                place,
+                "anchors: only a partner's authority has roots that we do not make ourselves",
+            );
         }
         Issuer {
             name,
             kind: raw.kind,
             approved_domains: raw.approved_domains,
-            anchors: raw.anchors.map(|path| self.anchors(place, path)).unwrap_or_default(),
+            anchors: raw
+                .anchors
+                .map(|path| self.anchors(place, path))
+                .unwrap_or_default(),
         }
     }
 
@@ -209,27 +263,45 @@ impl Resolving<'_> {
                 name: self.line(&format!("{place}.contact.name"), contact.name),
                 email: contact.email,
                 role: contact.role,
-                phone: contact.phone.map(|phone| self.line(&format!("{place}.contact.phone"), phone)),
-                certificate: contact
-                    .certificate
-                    .and_then(|path| self.anchors(&format!("{place}.contact.certificate"), path).into_iter().next()),
+                phone: contact
+                    .phone
+                    .map(|phone| self.line(&format!("{place}.contact.phone"), phone)),
+                certificate: contact.certificate.and_then(|path| {
+                    self.anchors(&format!("{place}.contact.certificate"), path)
+                        .into_iter()
+                        .next()
+                }),
             })
             .collect();
         let mut environments = BTreeMap::new();
-        for (kind, environment) in [(EnvironmentKind::Test, raw.test), (EnvironmentKind::Production, raw.production)] {
+        for (kind, environment) in [
+            (EnvironmentKind::Test, raw.test),
+            (EnvironmentKind::Production, raw.production),
+        ] {
             if let Some(environment) = environment {
                 let resolved = self.environment(&format!("{place}.{kind}"), environment);
                 environments.insert(kind, resolved);
             }
         }
-        if !environments.is_empty() && !contacts.iter().any(|contact| contact.role == Role::JiraSec) {
-            self.fault(&place, "nobody has the role jira-sec: to whom should certificates be offered?");
+        if !environments.is_empty() && !contacts.iter().any(|contact| contact.role == Role::JiraSec)
+        {
+            self.fault(
+                &place,
+                "nobody has the role jira-sec: to whom should certificates be offered?",
+            );
         }
-        Partner { title: self.line(&format!("{place}.title"), raw.title), name, contacts, environments }
+        Partner {
+            title: self.line(&format!("{place}.title"), raw.title),
+            name,
+            contacts,
+            environments,
+        }
     }
 
     fn environment(&mut self, place: &str, raw: RawEnvironment) -> Environment {
-        if !raw.endpoint.starts_with("https://") || raw.endpoint.chars().any(|c| c.is_control() || c == ' ') {
+        if !raw.endpoint.starts_with("https://")
+            || raw.endpoint.chars().any(|c| c.is_control() || c == ' ')
+        {
             self.fault(place, "endpoint: an https:// URL is wanted");
         }
         Environment {
@@ -243,7 +315,12 @@ impl Resolving<'_> {
         }
     }
 
-    fn known(&mut self, place: &str, destination: &Destination, partners: &BTreeMap<PartnerName, Partner>) {
+    fn known(
+        &mut self,
+        place: &str,
+        destination: &Destination,
+        partners: &BTreeMap<PartnerName, Partner>,
+    ) {
         let known = partners
             .get(&destination.partner)
             .is_some_and(|partner| partner.environments.contains_key(&destination.environment));
@@ -258,7 +335,10 @@ impl Resolving<'_> {
             RawDelivery::Bundle(files) => Sink::Bundle(self.files(place, files)?),
             RawDelivery::Directory(files) => Sink::Directory(self.files(place, files)?),
         };
-        Some(ConnectorConfig { destination: raw.destination, sink })
+        Some(ConnectorConfig {
+            destination: raw.destination,
+            sink,
+        })
     }
 
     fn files(&mut self, place: &str, raw: RawFiles) -> Option<FileSink> {
@@ -283,12 +363,14 @@ impl Resolving<'_> {
 
     fn reload(&mut self, place: &str, raw: RawReload) -> Option<Reload> {
         match (raw.command, raw.signal, raw.pid_file) {
-            (Some(argv), None, None) if !argv.is_empty() => {
-                Some(Reload::Command { argv, limit: raw.limit.unwrap_or(Lapse::seconds(30)) })
-            }
-            (None, Some(signal), Some(pid_file)) => {
-                Some(Reload::Signal { signal, pid_file: self.path(pid_file) })
-            }
+            (Some(argv), None, None) if !argv.is_empty() => Some(Reload::Command {
+                argv,
+                limit: raw.limit.unwrap_or(Lapse::seconds(30)),
+            }),
+            (None, Some(signal), Some(pid_file)) => Some(Reload::Signal {
+                signal,
+                pid_file: self.path(pid_file),
+            }),
             _ => {
                 self.fault(
                     place,
@@ -304,16 +386,25 @@ impl Resolving<'_> {
         for (name, text) in SHIPPED {
             self.policy(&mut policies, name, name, text);
         }
-        let Some(directory) = directory else { return policies };
+        let Some(directory) = directory else {
+            return policies;
+        };
         let entries = match fs::read_dir(directory) {
             Ok(entries) => entries,
             Err(error) => {
-                self.fault("policies.directory", format!("{}: {error}", directory.display()));
+                self.fault(
+                    "policies.directory",
+                    format!("{}: {error}", directory.display()),
+                );
                 return policies;
             }
         };
         for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
-            let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default().to_owned();
+            let stem = path
+                .file_stem()
+                .and_then(|stem| stem.to_str())
+                .unwrap_or_default()
+                .to_owned();
             // Editors leave hidden files beside the one that they write.
             if path.extension().is_none_or(|e| e != "toml") || stem.starts_with('.') {
                 continue;
@@ -326,12 +417,23 @@ impl Resolving<'_> {
         policies
     }
 
-    fn policy(&mut self, policies: &mut BTreeMap<PolicyName, Policy>, place: &str, stem: &str, text: &str) {
+    fn policy(
+        &mut self,
+        policies: &mut BTreeMap<PolicyName, Policy>,
+        place: &str,
+        stem: &str,
+        text: &str,
+    ) {
         match Policy::from_toml(stem, text) {
             Ok(policy) => {
                 policies.insert(policy.name.clone(), policy);
             }
-            Err(faults) => self.faults.extend(faults.faults.into_iter().map(|fault| format!("{place}: {fault}"))),
+            Err(faults) => self.faults.extend(
+                faults
+                    .faults
+                    .into_iter()
+                    .map(|fault| format!("{place}: {fault}")),
+            ),
         }
     }
 }

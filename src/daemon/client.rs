@@ -34,7 +34,9 @@ pub async fn is_running(socket: &Path) -> bool {
 
 /// Asks the daemon.
 pub async fn call(socket: &Path, request: &Request) -> Result<Reply, ClientError> {
-    let stream = UnixStream::connect(socket).await.map_err(ClientError::Connect)?;
+    let stream = UnixStream::connect(socket)
+        .await
+        .map_err(ClientError::Connect)?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection);
     let body = Full::new(Bytes::from(serde_json::to_vec(request)?));
@@ -49,8 +51,9 @@ pub async fn call(socket: &Path, request: &Request) -> Result<Reply, ClientError
     if accepted {
         Ok(serde_json::from_slice(&answer)?)
     } else {
-        let refusal: ServiceError = serde_json::from_slice(&answer)
-            .unwrap_or_else(|_| ServiceError::failed(crate::model::one_line(&String::from_utf8_lossy(&answer))));
+        let refusal: ServiceError = serde_json::from_slice(&answer).unwrap_or_else(|_| {
+            ServiceError::failed(crate::model::one_line(&String::from_utf8_lossy(&answer)))
+        });
         Err(refusal.into())
     }
 }

@@ -45,7 +45,9 @@ pub(super) async fn serve(service: Arc<Service>, listener: UnixListener) {
         .with_state(service);
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
-        let Ok(place) = places.clone().acquire_owned().await else { return };
+        let Ok(place) = places.clone().acquire_owned().await else {
+            return;
+        };
         match listener.accept().await {
             Ok((stream, _)) => {
                 let router = router.clone();
@@ -71,7 +73,9 @@ async fn converse(router: Router, stream: UnixStream) {
     }
     let answer = service_fn(move |request: hyper::Request<Incoming>| {
         let mut router = router.clone();
-        async move { tower_service::Service::call(&mut router, request.map(axum::body::Body::new)).await }
+        async move {
+            tower_service::Service::call(&mut router, request.map(axum::body::Body::new)).await
+        }
     });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
@@ -96,11 +100,17 @@ async fn identities(State(service): State<Arc<Service>>) -> Answer {
     answer(&service, Request::IdentityList).await
 }
 
-async fn identity(State(service): State<Arc<Service>>, Path(identity): Path<IdentityName>) -> Answer {
+async fn identity(
+    State(service): State<Arc<Service>>,
+    Path(identity): Path<IdentityName>,
+) -> Answer {
     answer(&service, Request::IdentityShow { identity }).await
 }
 
-async fn rotation(State(service): State<Arc<Service>>, Path(identity): Path<IdentityName>) -> Answer {
+async fn rotation(
+    State(service): State<Arc<Service>>,
+    Path(identity): Path<IdentityName>,
+) -> Answer {
     answer(&service, Request::RotationShow { identity }).await
 }
 
@@ -111,7 +121,9 @@ async fn answer(service: &Arc<Service>, request: Request) -> Answer {
     match handled {
         Ok(Ok(reply)) => Ok(Json(reply)),
         Ok(Err(error)) => Err(Refused(error)),
-        Err(error) => Err(Refused(ServiceError::failed(format!("the daemon failed at this request: {error}")))),
+        Err(error) => Err(Refused(ServiceError::failed(format!(
+            "the daemon failed at this request: {error}"
+        )))),
     }
 }
 

@@ -10,7 +10,7 @@ use tokio::{sync::Semaphore, task::JoinSet};
 use tracing::{error, info};
 
 use crate::{
-    model::{Clock, IdentityName},
+    model::IdentityName,
     service::{Advanced, Service, ServiceError},
 };
 
@@ -38,7 +38,11 @@ pub(super) async fn run(service: Arc<Service>) {
         let mut sleep = NOW_AND_THEN;
         match due(&service, &wakes, look_at_all, now) {
             Ok(due) => {
-                for identity in due.into_iter().filter(|identity| !busy.contains(identity)).collect::<Vec<_>>() {
+                for identity in due
+                    .into_iter()
+                    .filter(|identity| !busy.contains(identity))
+                    .collect::<Vec<_>>()
+                {
                     busy.push(identity.clone());
                     wakes.remove(&identity);
                     let (service, places) = (service.clone(), places.clone());
@@ -104,5 +108,9 @@ fn due(
         }
         return service.rotating();
     }
-    Ok(wakes.iter().filter(|(_, wake)| **wake <= now).map(|(identity, _)| identity.clone()).collect())
+    Ok(wakes
+        .iter()
+        .filter(|(_, wake)| **wake <= now)
+        .map(|(identity, _)| identity.clone())
+        .collect())
 }

@@ -73,7 +73,11 @@ impl Sockets {
         let mut guard = Guard(vec![control_path]);
         let connectors = bind(&connector_path)?;
         guard.0.push(connector_path);
-        Ok(Self { control, connectors, guard })
+        Ok(Self {
+            control,
+            connectors,
+            guard,
+        })
     }
 
     pub(super) fn into_parts(self) -> (UnixListener, UnixListener, Guard) {
@@ -82,8 +86,17 @@ impl Sockets {
 }
 
 fn private_directory(path: &Path) -> Result<(), SocketError> {
-    let io = |operation, source| SocketError::Io { operation, path: path.to_owned(), source };
-    let refused = |why: String| Err(SocketError::Directory { path: path.to_owned(), why });
+    let io = |operation, source| SocketError::Io {
+        operation,
+        path: path.to_owned(),
+        source,
+    };
+    let refused = |why: String| {
+        Err(SocketError::Directory {
+            path: path.to_owned(),
+            why,
+        })
+    };
     match fs::DirBuilder::new().mode(0o700).create(path) {
         Ok(()) => return Ok(()),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -94,19 +107,31 @@ fn private_directory(path: &Path) -> Result<(), SocketError> {
         return refused("it is no directory, or a symbolic link to one".to_owned());
     }
     if found.uid() != geteuid().as_raw() {
-        return refused(format!("it belongs to user {}; name a directory of our own", found.uid()));
+        return refused(format!(
+            "it belongs to user {}; name a directory of our own",
+            found.uid()
+        ));
     }
     if found.mode() & 0o077 != 0 {
-        return refused(format!("others may enter it; run `chmod 700 {}`", path.display()));
+        return refused(format!(
+            "others may enter it; run `chmod 700 {}`",
+            path.display()
+        ));
     }
     Ok(())
 }
 
 /// The store has one opener, and who holds it comes here: a socket that nobody answers is a dead daemon's.
 fn bind(path: &Path) -> Result<UnixListener, SocketError> {
-    let io = |operation, source| SocketError::Io { operation, path: path.to_owned(), source };
+    let io = |operation, source| SocketError::Io {
+        operation,
+        path: path.to_owned(),
+        source,
+    };
     if StdUnixStream::connect(path).is_ok() {
-        return Err(SocketError::AlreadyServed { path: path.to_owned() });
+        return Err(SocketError::AlreadyServed {
+            path: path.to_owned(),
+        });
     }
     match fs::remove_file(path) {
         Ok(()) => {}
@@ -114,7 +139,8 @@ fn bind(path: &Path) -> Result<UnixListener, SocketError> {
         Err(error) => return Err(io("remove the dead socket", error)),
     }
     let listener = UnixListener::bind(path).map_err(|error| io("bind", error))?;
-    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).map_err(|error| io("set the mode of", error))?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600))
+        .map_err(|error| io("set the mode of", error))?;
     Ok(listener)
 }
 
@@ -128,8 +154,14 @@ mod tests {
         let runtime = directory.path().join("run");
         let sockets = Sockets::bind(&runtime).unwrap();
         assert_eq!(fs::metadata(&runtime).unwrap().mode() & 0o777, 0o700);
-        assert_eq!(fs::metadata(control_socket(&runtime)).unwrap().mode() & 0o777, 0o600);
-        assert!(matches!(Sockets::bind(&runtime), Err(SocketError::AlreadyServed { .. })));
+        assert_eq!(
+            fs::metadata(control_socket(&runtime)).unwrap().mode() & 0o777,
+            0o600
+        );
+        assert!(matches!(
+            Sockets::bind(&runtime),
+            Err(SocketError::AlreadyServed { .. })
+        ));
         // A killed daemon leaves its sockets behind.
         let (control, connectors, guard) = sockets.into_parts();
         std::mem::forget(guard);
@@ -143,15 +175,24 @@ mod tests {
         let runtime = directory.path().join("run");
         fs::create_dir(&runtime).unwrap();
         fs::set_permissions(&runtime, fs::Permissions::from_mode(0o755)).unwrap();
-        assert!(matches!(Sockets::bind(&runtime), Err(SocketError::Directory { .. })));
+        assert!(matches!(
+            Sockets::bind(&runtime),
+            Err(SocketError::Directory { .. })
+        ));
     }
 
     #[tokio::test]
     async fn a_link_in_the_place_of_the_directory_is_refused() {
         let directory = tempfile::tempdir().unwrap();
-        let (target, runtime) = (directory.path().join("target"), directory.path().join("run"));
+        let (target, runtime) = (
+            directory.path().join("target"),
+            directory.path().join("run"),
+        );
         fs::DirBuilder::new().mode(0o700).create(&target).unwrap();
         std::os::unix::fs::symlink(&target, &runtime).unwrap();
-        assert!(matches!(Sockets::bind(&runtime), Err(SocketError::Directory { .. })));
+        assert!(matches!(
+            Sockets::bind(&runtime),
+            Err(SocketError::Directory { .. })
+        ));
     }
 }

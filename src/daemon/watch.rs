@@ -28,7 +28,12 @@ impl Watch {
                 let _ = sender.try_send(());
             }
         })?;
-        let mut watch = Self { service, watcher, watched: BTreeSet::new(), events };
+        let mut watch = Self {
+            service,
+            watcher,
+            watched: BTreeSet::new(),
+            events,
+        };
         watch.follow()?;
         Ok(watch)
     }
@@ -50,7 +55,10 @@ impl Watch {
                 Err(faults) => {
                     error!("{faults}; the configuration before it stays in force");
                     let place = faults.path.display().to_string();
-                    let named = faults.faults.iter().map(|fault| format!("{place}: {fault}"));
+                    let named = faults
+                        .faults
+                        .iter()
+                        .map(|fault| format!("{place}: {fault}"));
                     self.service.set_faults(named.collect());
                 }
             }

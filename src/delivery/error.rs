@@ -78,9 +78,16 @@ pub enum DeliveryError {
 }
 
 impl DeliveryError {
-    pub(super) fn io(operation: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+    pub(super) fn io(
+        operation: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
-        move |source| Self::Io { operation, path, source }
+        move |source| Self::Io {
+            operation,
+            path,
+            source,
+        }
     }
 
     /// Whether trying again later may help without anybody doing anything.
@@ -91,12 +98,20 @@ impl DeliveryError {
     /// What to do about it.
     pub fn remedy(&self) -> &'static str {
         match self {
-            Self::NotConnected { .. } => "start the connector, and the daemon that serves its socket",
+            Self::NotConnected { .. } => {
+                "start the connector, and the daemon that serves its socket"
+            }
             Self::NotConfigured { .. } => "name it in countersign.toml, or abandon the rotation",
             Self::NotSeenInUse { .. } => "let it make a request, or look at its own log",
-            Self::PathRefused { .. } => "mend the path, its owner or its mode, then `countersign rotation retry`",
-            Self::ReloadFailed { .. } | Self::ReloadTimedOut { .. } => "run the reload command by hand and read what it says",
-            Self::SignalFailed { .. } => "check that the reader runs and that its pid file is the one configured",
+            Self::PathRefused { .. } => {
+                "mend the path, its owner or its mode, then `countersign rotation retry`"
+            }
+            Self::ReloadFailed { .. } | Self::ReloadTimedOut { .. } => {
+                "run the reload command by hand and read what it says"
+            }
+            Self::SignalFailed { .. } => {
+                "check that the reader runs and that its pid file is the one configured"
+            }
             Self::Io { .. } => "mend the file system, then wait or `countersign rotation retry`",
         }
     }

@@ -24,12 +24,20 @@ pub(super) fn publish_bundle(sink: &FileSink, handover: &Handover) -> Result<(),
     check_directory(directory)?;
     match fs::symlink_metadata(&sink.path) {
         Ok(found) if !found.is_file() => {
-            return Err(refused(&sink.path, "it is not a regular file; remove it, or name another path"));
+            return Err(refused(
+                &sink.path,
+                "it is not a regular file; remove it, or name another path",
+            ));
         }
         _ => {}
     }
     remove_unfinished(directory)?;
-    let name = sink.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let name = sink
+        .path
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
     let unfinished = directory.join(format!("{UNFINISHED}{name}"));
     write_whole(&unfinished, handover.bundle_pem.as_bytes(), sink)?;
     fs::rename(&unfinished, &sink.path).map_err(DeliveryError::io("publish", &sink.path))?;
@@ -63,12 +71,16 @@ pub(super) fn publish_directory(sink: &FileSink, handover: &Handover) -> Result<
     }
     let link = root.join(format!("{UNFINISHED}{CURRENT}"));
     symlink(&name, &link).map_err(DeliveryError::io("link", &link))?;
-    fs::rename(&link, root.join(CURRENT)).map_err(DeliveryError::io("publish", root.join(CURRENT)))?;
+    fs::rename(&link, root.join(CURRENT))
+        .map_err(DeliveryError::io("publish", root.join(CURRENT)))?;
     sync(root)
 }
 
 /// Removes what was published of a generation whose key is destroyed. Nothing to remove is fine.
-pub(super) fn retract_directory(root: &Path, generation: GenerationNumber) -> Result<(), DeliveryError> {
+pub(super) fn retract_directory(
+    root: &Path,
+    generation: GenerationNumber,
+) -> Result<(), DeliveryError> {
     let name = generation_name(generation);
     if fs::read_link(root.join(CURRENT)).is_ok_and(|target| target == Path::new(&name)) {
         return Err(refused(&root.join(name), "it is the generation in force"));
@@ -86,7 +98,10 @@ fn generation_name(generation: GenerationNumber) -> String {
 }
 
 fn refused(path: &Path, why: &str) -> DeliveryError {
-    DeliveryError::PathRefused { path: path.to_owned(), why: why.to_owned() }
+    DeliveryError::PathRefused {
+        path: path.to_owned(),
+        why: why.to_owned(),
+    }
 }
 
 fn parent(path: &Path) -> Result<&Path, DeliveryError> {
@@ -100,14 +115,20 @@ fn parent(path: &Path) -> Result<&Path, DeliveryError> {
 fn check_directory(directory: &Path) -> Result<(), DeliveryError> {
     let found = fs::symlink_metadata(directory).map_err(DeliveryError::io("look at", directory))?;
     if found.is_symlink() {
-        return Err(refused(directory, "it is a symbolic link; name the directory itself"));
+        return Err(refused(
+            directory,
+            "it is a symbolic link; name the directory itself",
+        ));
     }
     if !found.is_dir() {
         return Err(refused(directory, "it is not a directory"));
     }
     let sticky = found.mode() & 0o1000 != 0;
     if found.mode() & 0o002 != 0 && !sticky {
-        return Err(refused(directory, "everybody may write there; take the right away (chmod o-w)"));
+        return Err(refused(
+            directory,
+            "everybody may write there; take the right away (chmod o-w)",
+        ));
     }
     Ok(())
 }
@@ -116,7 +137,8 @@ fn make_directory(path: &Path, sink: &FileSink) -> Result<(), DeliveryError> {
     fs::create_dir(path).map_err(DeliveryError::io("create", path))?;
     // Readable wherever the files are, and entered by the same people.
     let mode = sink.mode | (sink.mode & 0o440) >> 2 | 0o700;
-    fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(DeliveryError::io("set the mode of", path))?;
+    fs::set_permissions(path, fs::Permissions::from_mode(mode))
+        .map_err(DeliveryError::io("set the mode of", path))?;
     let directory = File::open(path).map_err(DeliveryError::io("open", path))?;
     own(&directory, path, sink)
 }
@@ -125,8 +147,12 @@ fn own(file: &File, path: &Path, sink: &FileSink) -> Result<(), DeliveryError> {
     if sink.owner.is_none() && sink.group.is_none() {
         return Ok(());
     }
-    fchown(file, sink.owner.map(Uid::from_raw), sink.group.map(Gid::from_raw))
-        .map_err(|error| DeliveryError::io("give away", path)(error.into()))
+    fchown(
+        file,
+        sink.owner.map(Uid::from_raw),
+        sink.group.map(Gid::from_raw),
+    )
+    .map_err(|error| DeliveryError::io("give away", path)(error.into()))
 }
 
 /// Creates a file that must not exist, gives it owner and mode, and only then its content; durable on return.
@@ -138,8 +164,10 @@ fn write_whole(path: &Path, content: &[u8], sink: &FileSink) -> Result<(), Deliv
         .open(path)
         .map_err(DeliveryError::io("create", path))?;
     own(&file, path, sink)?;
-    file.set_permissions(fs::Permissions::from_mode(sink.mode)).map_err(DeliveryError::io("set the mode of", path))?;
-    file.write_all(content).map_err(DeliveryError::io("write", path))?;
+    file.set_permissions(fs::Permissions::from_mode(sink.mode))
+        .map_err(DeliveryError::io("set the mode of", path))?;
+    file.write_all(content)
+        .map_err(DeliveryError::io("write", path))?;
     file.sync_all().map_err(DeliveryError::io("sync", path))
 }
 
@@ -151,10 +179,20 @@ fn sync(directory: &Path) -> Result<(), DeliveryError> {
 
 fn remove_unfinished(directory: &Path) -> Result<(), DeliveryError> {
     let entries = fs::read_dir(directory).map_err(DeliveryError::io("list", directory))?;
-    let ours = |path: &PathBuf| path.file_name().is_some_and(|n| n.to_string_lossy().starts_with(UNFINISHED));
-    for path in entries.filter_map(|entry| Some(entry.ok()?.path())).filter(ours) {
+    let ours = |path: &PathBuf| {
+        path.file_name()
+            .is_some_and(|n| n.to_string_lossy().starts_with(UNFINISHED))
+    };
+    for path in entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(ours)
+    {
         let found = fs::symlink_metadata(&path).map_err(DeliveryError::io("look at", &path))?;
-        let removed = if found.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+        let removed = if found.is_dir() {
+            fs::remove_dir_all(&path)
+        } else {
+            fs::remove_file(&path)
+        };
         removed.map_err(DeliveryError::io("remove", &path))?;
     }
     Ok(())
@@ -181,7 +219,14 @@ mod tests {
     }
 
     fn sink(path: PathBuf) -> FileSink {
-        FileSink { path, owner: None, group: None, mode: 0o640, reload: None, report: None }
+        FileSink {
+            path,
+            owner: None,
+            group: None,
+            mode: 0o640,
+            reload: None,
+            report: None,
+        }
     }
 
     #[test]
@@ -190,7 +235,10 @@ mod tests {
         let sink = sink(directory.path().join("client.pem"));
         for generation in [1, 2] {
             publish_bundle(&sink, &handover(generation)).unwrap();
-            assert_eq!(fs::read_to_string(&sink.path).unwrap(), format!("bundle of generation {generation}\n"));
+            assert_eq!(
+                fs::read_to_string(&sink.path).unwrap(),
+                format!("bundle of generation {generation}\n")
+            );
         }
         assert_eq!(fs::metadata(&sink.path).unwrap().mode() & 0o777, 0o640);
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
@@ -203,7 +251,10 @@ mod tests {
         for generation in [1, 2, 2] {
             publish_directory(&sink, &handover(generation)).unwrap();
         }
-        assert_eq!(fs::read_to_string(sink.path.join("current/key.pem")).unwrap(), "key of generation 2\n");
+        assert_eq!(
+            fs::read_to_string(sink.path.join("current/key.pem")).unwrap(),
+            "key of generation 2\n"
+        );
         assert!(retract_directory(&sink.path, "2".parse().unwrap()).is_err());
         retract_directory(&sink.path, "1".parse().unwrap()).unwrap();
         retract_directory(&sink.path, "1".parse().unwrap()).unwrap();
@@ -217,7 +268,10 @@ mod tests {
         File::create(&target).unwrap();
         let sink = sink(directory.path().join("client.pem"));
         symlink(&target, &sink.path).unwrap();
-        assert!(matches!(publish_bundle(&sink, &handover(1)), Err(DeliveryError::PathRefused { .. })));
+        assert!(matches!(
+            publish_bundle(&sink, &handover(1)),
+            Err(DeliveryError::PathRefused { .. })
+        ));
         assert_eq!(fs::metadata(&target).unwrap().len(), 0);
     }
 
@@ -226,7 +280,10 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o777)).unwrap();
         let sink = sink(directory.path().join("client.pem"));
-        assert!(matches!(publish_bundle(&sink, &handover(1)), Err(DeliveryError::PathRefused { .. })));
+        assert!(matches!(
+            publish_bundle(&sink, &handover(1)),
+            Err(DeliveryError::PathRefused { .. })
+        ));
     }
 
     #[test]

@@ -9,7 +9,9 @@ use std::{
     time::Duration,
 };
 
-use countersign_connector::protocol::{FromConnector, FromDaemon, LineError, Lines, PROTOCOL, Push, SecretPem};
+use countersign_connector::protocol::{
+    FromConnector, FromDaemon, LineError, Lines, PROTOCOL, Push, SecretPem,
+};
 use rustix::process::geteuid;
 use serde::{Deserialize, Serialize};
 use tokio::{
@@ -19,7 +21,9 @@ use tokio::{
 use tracing::{info, warn};
 
 use super::{error::DeliveryError, publisher::Handover, report};
-use crate::model::{AppliedBy, Clock, ConnectorName, ConnectorReport, Fingerprint, Lapse, one_line};
+use crate::model::{
+    AppliedBy, Clock, ConnectorName, ConnectorReport, Fingerprint, Lapse, one_line,
+};
 
 /// Connections at once; more are made to wait.
 const CONNECTIONS: usize = 256;
@@ -57,7 +61,11 @@ impl std::fmt::Debug for ConnectorHub {
 impl ConnectorHub {
     /// A hub without seats.
     pub fn new(clock: Arc<dyn Clock>) -> Arc<Self> {
-        Arc::new(Self { seats: Mutex::default(), clock, count: AtomicU64::new(0) })
+        Arc::new(Self {
+            seats: Mutex::default(),
+            clock,
+            count: AtomicU64::new(0),
+        })
     }
 
     /// Makes a seat for each of `connectors`, keeps those that stay, and lets the others go.
@@ -80,7 +88,9 @@ impl ConnectorHub {
         if let Some(seat) = self.seat_of(connector) {
             // The same again would make the connector drain for nothing.
             seat.identity.send_if_modified(|laid| {
-                let same = laid.as_ref().is_some_and(|laid| laid.fingerprint == handover.fingerprint);
+                let same = laid
+                    .as_ref()
+                    .is_some_and(|laid| laid.fingerprint == handover.fingerprint);
                 if !same {
                     *laid = Some(Arc::new(handover));
                 }
@@ -102,22 +112,38 @@ impl ConnectorHub {
     ) -> Result<AppliedBy, DeliveryError> {
         let seat = self
             .seat_of(connector)
-            .ok_or_else(|| DeliveryError::NotConfigured { connector: connector.clone() })?;
+            .ok_or_else(|| DeliveryError::NotConfigured {
+                connector: connector.clone(),
+            })?;
         let (fingerprint, limit) = (handover.fingerprint, handover.confirm_within);
         self.lay_out(connector, handover);
         let mut states = seat.state.subscribe();
-        let seen = tokio::time::timeout(limit.unsigned(), states.wait_for(|state| applied(state, &fingerprint))).await;
+        let seen = tokio::time::timeout(
+            limit.unsigned(),
+            states.wait_for(|state| applied(state, &fingerprint)),
+        )
+        .await;
         let state = match seen {
             Ok(Ok(state)) => state.clone(),
             _ => seat.state.borrow().clone(),
         };
         if state.connections.is_empty() {
-            return Err(DeliveryError::NotConnected { connector: connector.clone() });
+            return Err(DeliveryError::NotConnected {
+                connector: connector.clone(),
+            });
         }
-        let behind = state.connections.values().find(|report| !is_in_use(report.as_ref(), &fingerprint));
+        let behind = state
+            .connections
+            .values()
+            .find(|report| !is_in_use(report.as_ref(), &fingerprint));
         match (behind, state.last) {
             (None, Some(report)) => Ok(AppliedBy::Reported { report }),
-            (behind, _) => Err(not_seen(connector, limit, behind.and_then(Option::as_ref), &fingerprint)),
+            (behind, _) => Err(not_seen(
+                connector,
+                limit,
+                behind.and_then(Option::as_ref),
+                &fingerprint,
+            )),
         }
     }
 
@@ -125,7 +151,9 @@ impl ConnectorHub {
     pub async fn serve(self: Arc<Self>, listener: UnixListener) {
         let places = Arc::new(Semaphore::new(CONNECTIONS));
         loop {
-            let Ok(place) = places.clone().acquire_owned().await else { return };
+            let Ok(place) = places.clone().acquire_owned().await else {
+                return;
+            };
             match listener.accept().await {
                 Ok((stream, _)) => {
                     let hub = self.clone();
@@ -150,18 +178,37 @@ impl ConnectorHub {
         let ours = geteuid().as_raw();
         let mut lines = Lines::new(stream);
         if peer != ours && peer != 0 {
-            return refuse(&mut lines, format!("user {peer} may not have identities of user {ours}")).await;
+            return refuse(
+                &mut lines,
+                format!("user {peer} may not have identities of user {ours}"),
+            )
+            .await;
         }
         let hello = tokio::time::timeout(INTRODUCTION, lines.read()).await;
-        let Ok(Ok(Some(FromConnector::Hello { protocol, connector }))) = hello else {
+        let Ok(Ok(Some(FromConnector::Hello {
+            protocol,
+            connector,
+        }))) = hello
+        else {
             return refuse(&mut lines, "a hello is expected first".to_owned()).await;
         };
         if protocol != PROTOCOL {
-            return refuse(&mut lines, format!("protocol {PROTOCOL} is spoken here, not {protocol}")).await;
+            return refuse(
+                &mut lines,
+                format!("protocol {PROTOCOL} is spoken here, not {protocol}"),
+            )
+            .await;
         }
-        let seat = connector.parse().ok().and_then(|name: ConnectorName| Some((self.seat_of(&name)?, name)));
+        let seat = connector
+            .parse()
+            .ok()
+            .and_then(|name: ConnectorName| Some((self.seat_of(&name)?, name)));
         let Some((seat, name)) = seat else {
-            return refuse(&mut lines, format!("no connector `{}` is configured", one_line(&connector))).await;
+            return refuse(
+                &mut lines,
+                format!("no connector `{}` is configured", one_line(&connector)),
+            )
+            .await;
         };
         info!(connector = %name, "connected");
         let number = self.count.fetch_add(1, Ordering::Relaxed);
@@ -226,7 +273,9 @@ impl ConnectorHub {
 fn push(handover: &Handover) -> Push {
     Push {
         generation: u64::from(handover.generation.count()),
-        fingerprint: countersign_connector::Fingerprint::from_bytes(*handover.fingerprint.as_bytes()),
+        fingerprint: countersign_connector::Fingerprint::from_bytes(
+            *handover.fingerprint.as_bytes(),
+        ),
         bundle_pem: SecretPem::new(handover.bundle_pem.clone()),
         drain_seconds: handover.drain.unsigned().as_secs(),
     }
@@ -239,7 +288,10 @@ async fn refuse(lines: &mut Lines<UnixStream>, reason: String) -> Result<(), Lin
 
 fn applied(state: &HubState, fingerprint: &Fingerprint) -> bool {
     !state.connections.is_empty()
-        && state.connections.values().all(|report| is_in_use(report.as_ref(), fingerprint))
+        && state
+            .connections
+            .values()
+            .all(|report| is_in_use(report.as_ref(), fingerprint))
 }
 
 fn is_in_use(report: Option<&ConnectorReport>, fingerprint: &Fingerprint) -> bool {
@@ -252,5 +304,9 @@ fn not_seen(
     report: Option<&ConnectorReport>,
     fingerprint: &Fingerprint,
 ) -> DeliveryError {
-    DeliveryError::NotSeenInUse { connector: connector.clone(), limit, seen: report::missing(report, fingerprint) }
+    DeliveryError::NotSeenInUse {
+        connector: connector.clone(),
+        limit,
+        seen: report::missing(report, fingerprint),
+    }
 }

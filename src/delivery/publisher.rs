@@ -54,12 +54,20 @@ pub struct Sinks {
 
 impl Sinks {
     fn sink(&self, connector: &ConnectorName) -> Result<&Sink, DeliveryError> {
-        self.sinks.get(connector).ok_or_else(|| DeliveryError::NotConfigured { connector: connector.clone() })
+        self.sinks
+            .get(connector)
+            .ok_or_else(|| DeliveryError::NotConfigured {
+                connector: connector.clone(),
+            })
     }
 }
 
 impl Publisher for Sinks {
-    async fn publish(&self, connector: &ConnectorName, handover: Handover) -> Result<AppliedBy, DeliveryError> {
+    async fn publish(
+        &self,
+        connector: &ConnectorName,
+        handover: Handover,
+    ) -> Result<AppliedBy, DeliveryError> {
         let file_sink = match self.sink(connector)? {
             Sink::Socket => return self.hub.hand_over(connector, handover).await,
             Sink::Bundle(sink) => {
@@ -81,7 +89,11 @@ impl Publisher for Sinks {
         }
     }
 
-    async fn retract(&self, connector: &ConnectorName, generation: GenerationNumber) -> Result<(), DeliveryError> {
+    async fn retract(
+        &self,
+        connector: &ConnectorName,
+        generation: GenerationNumber,
+    ) -> Result<(), DeliveryError> {
         match self.sinks.get(connector) {
             Some(Sink::Directory(sink)) => files::retract_directory(&sink.path, generation),
             // A bundle holds one generation, a socket none, and what is not configured was not published.

@@ -56,13 +56,22 @@ impl Reload {
 }
 
 async fn run_command(argv: &[String], limit: Lapse) -> Result<String, DeliveryError> {
-    let (program, arguments) = argv.split_first().map_or(("", argv), |(p, rest)| (p.as_str(), rest));
+    let (program, arguments) = argv
+        .split_first()
+        .map_or(("", argv), |(p, rest)| (p.as_str(), rest));
     let mut command = Command::new(program);
     // A group of its own, so that what it started is killed with it.
-    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+    command
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0);
     command.kill_on_drop(true);
     let mut child = command.spawn().map_err(DeliveryError::io("run", program))?;
-    let pid = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+    let pid = child
+        .id()
+        .and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let run = async {
         let (out, err, status) = tokio::join!(tail(stdout), tail(stderr), child.wait());
@@ -73,21 +82,34 @@ async fn run_command(argv: &[String], limit: Lapse) -> Result<String, DeliveryEr
             // It may have ended in between: then there is nobody left to kill.
             let _ = rustix::process::kill_process_group(group, Signal::KILL);
         }
-        return Err(DeliveryError::ReloadTimedOut { program: one_line(program), limit });
+        return Err(DeliveryError::ReloadTimedOut {
+            program: one_line(program),
+            limit,
+        });
     };
     let status = status.map_err(DeliveryError::io("wait for", program))?;
-    let output = one_line(&format!("{} {}", String::from_utf8_lossy(&out), String::from_utf8_lossy(&err)));
+    let output = one_line(&format!(
+        "{} {}",
+        String::from_utf8_lossy(&out),
+        String::from_utf8_lossy(&err)
+    ));
     if status.success() {
         Ok(format!("`{}` succeeded: {output}", one_line(program)))
     } else {
-        Err(DeliveryError::ReloadFailed { program: one_line(program), status: status.to_string(), output })
+        Err(DeliveryError::ReloadFailed {
+            program: one_line(program),
+            status: status.to_string(),
+            output,
+        })
     }
 }
 
 /// Reads to the end, so that the writer never blocks, and keeps the beginning.
 async fn tail(stream: Option<impl AsyncRead + Unpin>) -> Vec<u8> {
     let mut kept = Vec::new();
-    let Some(mut stream) = stream else { return kept };
+    let Some(mut stream) = stream else {
+        return kept;
+    };
     let mut buffer = [0; 4096];
     while let Ok(n @ 1..) = stream.read(&mut buffer).await {
         let room = OUTPUT.saturating_sub(kept.len()).min(n);
@@ -97,7 +119,10 @@ async fn tail(stream: Option<impl AsyncRead + Unpin>) -> Vec<u8> {
 }
 
 fn send_signal(signal: ReloadSignal, pid_file: &std::path::Path) -> Result<String, DeliveryError> {
-    let failed = |why: String| DeliveryError::SignalFailed { pid_file: pid_file.to_owned(), why };
+    let failed = |why: String| DeliveryError::SignalFailed {
+        pid_file: pid_file.to_owned(),
+        why,
+    };
     let text = std::fs::read_to_string(pid_file).map_err(|error| failed(error.to_string()))?;
     let pid = text
         .trim()
@@ -113,22 +138,32 @@ fn send_signal(signal: ReloadSignal, pid_file: &std::path::Path) -> Result<Strin
         ReloadSignal::Usr2 => Signal::USR2,
     };
     kill_process(pid, signal).map_err(|error| failed(error.to_string()))?;
-    Ok(format!("sent {signal_name} to process {}", pid.as_raw_nonzero()))
+    Ok(format!(
+        "sent {signal_name} to process {}",
+        pid.as_raw_nonzero()
+    ))
 }
-
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn command(script: &str, limit: Lapse) -> Reload {
-        Reload::Command { argv: ["sh", "-c", script].map(str::to_owned).to_vec(), limit }
+        Reload::Command {
+            argv: ["sh", "-c", script].map(str::to_owned).to_vec(),
+            limit,
+        }
     }
 
     #[tokio::test]
     async fn a_reload_that_fails_is_told_with_its_output() {
-        let failed = command("echo no such unit >&2; exit 5", Lapse::seconds(30)).run().await.unwrap_err();
-        assert!(matches!(&failed, DeliveryError::ReloadFailed { output, .. } if output.contains("no such unit")));
+        let failed = command("echo no such unit >&2; exit 5", Lapse::seconds(30))
+            .run()
+            .await
+            .unwrap_err();
+        assert!(
+            matches!(&failed, DeliveryError::ReloadFailed { output, .. } if output.contains("no such unit"))
+        );
     }
 
     #[tokio::test]
@@ -143,7 +178,10 @@ mod tests {
 
     #[tokio::test]
     async fn megabytes_of_output_do_not_block_and_are_cut() {
-        let outcome = command("head -c 3000000 /dev/zero | tr '\\0' x", Lapse::seconds(30)).run().await.unwrap();
+        let outcome = command("head -c 3000000 /dev/zero | tr '\\0' x", Lapse::seconds(30))
+            .run()
+            .await
+            .unwrap();
         assert!(outcome.len() < OUTPUT);
     }
 }

@@ -18,7 +18,9 @@ const LARGEST: u64 = 64 * 1024;
 pub(super) fn heard(connector: &ConnectorName, report: &Report, at: Timestamp) -> ConnectorReport {
     ConnectorReport {
         connector: connector.clone(),
-        presenting: report.presenting.map(|presented| Fingerprint::from_digest(*presented.as_bytes())),
+        presenting: report
+            .presenting
+            .map(|presented| Fingerprint::from_digest(*presented.as_bytes())),
         handshakes: report.handshakes_current,
         open: report.open_current as u64,
         open_previous: report.open_previous as u64,
@@ -36,15 +38,24 @@ pub(super) fn in_use(report: &ConnectorReport, fingerprint: &Fingerprint) -> boo
 
 /// What is missing for [`in_use`], in a sentence.
 pub(super) fn missing(report: Option<&ConnectorReport>, fingerprint: &Fingerprint) -> String {
-    let Some(report) = report else { return "it has not reported at all".to_owned() };
+    let Some(report) = report else {
+        return "it has not reported at all".to_owned();
+    };
     if let Some(fault) = &report.fault {
         return format!("it reports: {fault}");
     }
     match report.presenting {
-        Some(presented) if presented != *fingerprint => format!("it presents {}", presented.short()),
+        Some(presented) if presented != *fingerprint => {
+            format!("it presents {}", presented.short())
+        }
         None => "it presents nothing".to_owned(),
-        Some(_) if report.handshakes == 0 => "it has it, but has made no connection with it".to_owned(),
-        Some(_) => format!("{} of its connections still present an earlier one", report.open_previous),
+        Some(_) if report.handshakes == 0 => {
+            "it has it, but has made no connection with it".to_owned()
+        }
+        Some(_) => format!(
+            "{} of its connections still present an earlier one",
+            report.open_previous
+        ),
     }
 }
 
@@ -57,8 +68,13 @@ pub(super) async fn await_in_use(
     let deadline = tokio::time::Instant::now() + handover.confirm_within.unsigned();
     loop {
         let report = read(connector, path);
-        if let Some(report) = report.as_ref().filter(|report| in_use(report, &handover.fingerprint)) {
-            return Ok(AppliedBy::Reported { report: report.clone() });
+        if let Some(report) = report
+            .as_ref()
+            .filter(|report| in_use(report, &handover.fingerprint))
+        {
+            return Ok(AppliedBy::Reported {
+                report: report.clone(),
+            });
         }
         if tokio::time::Instant::now() >= deadline {
             return Err(DeliveryError::NotSeenInUse {

@@ -6,8 +6,12 @@ pub use request::{ClientIdentity, ProbeLimits, ProbeRequest, Prober, TlsParity};
 pub struct TlsProber;
 impl TlsProber {
     /// stub
-    pub fn new(_: ProbeLimits) -> Self { Self }
+    pub fn new(_: ProbeLimits) -> Self {
+        Self
+    }
 }
 impl Prober for TlsProber {
-    async fn probe(&self, _: &ProbeRequest<'_>) -> crate::model::ProbeReport { unimplemented!() }
+    async fn probe(&self, _: &ProbeRequest<'_>) -> crate::model::ProbeReport {
+        unimplemented!()
+    }
 }

@@ -38,6 +38,8 @@ pub struct RevokedRecord {
 
 impl fmt::Debug for AuthorityRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AuthorityRecord").field("created_at", &self.created_at).finish_non_exhaustive()
+        f.debug_struct("AuthorityRecord")
+            .field("created_at", &self.created_at)
+            .finish_non_exhaustive()
     }
 }

@@ -5,8 +5,8 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::{
-    AUTHORITIES, AuthorityRecord, CODES, GENERATIONS, IDENTITIES, INBOX, InboxRecord, KEYS, OUTBOX, OutboxRecord,
-    SIGNER, SignerRecord, Versioned, generation_id,
+    AUTHORITIES, AuthorityRecord, CODES, GENERATIONS, IDENTITIES, INBOX, InboxRecord, KEYS, OUTBOX,
+    OutboxRecord, SIGNER, SignerRecord, Versioned, generation_id, mail_id,
 };
 use crate::{
     exchange::PendingCode,
@@ -30,12 +30,19 @@ impl Default for Batch {
 impl Batch {
     /// No change yet.
     pub fn new() -> Self {
-        Self { transaction: Transaction::new() }
+        Self {
+            transaction: Transaction::new(),
+        }
     }
 
     /// Writes an identity in the place of the version that was read.
     pub fn identity(self, identity: &Versioned<Identity>) -> Self {
-        self.put(IDENTITIES, identity.value.name.as_str(), identity.version, &identity.value)
+        self.put(
+            IDENTITIES,
+            identity.value.name.as_str(),
+            identity.version,
+            &identity.value,
+        )
     }
 
     /// Writes a generation in the place of the version that was read.
@@ -45,20 +52,36 @@ impl Batch {
     }
 
     /// Writes a new private key, PKCS#8 DER. A key is never replaced.
-    pub fn new_key(mut self, identity: &IdentityName, number: GenerationNumber, pkcs8: &[u8]) -> Self {
-        self.transaction.put(KEYS, &generation_id(identity, number), pkcs8.to_vec(), Expect::Absent);
+    pub fn new_key(
+        mut self,
+        identity: &IdentityName,
+        number: GenerationNumber,
+        pkcs8: &[u8],
+    ) -> Self {
+        self.transaction.put(
+            KEYS,
+            &generation_id(identity, number),
+            pkcs8.to_vec(),
+            Expect::Absent,
+        );
         self
     }
 
     /// Destroys a private key. One that is gone already stays gone.
     pub fn destroy_key(mut self, identity: &IdentityName, number: GenerationNumber) -> Self {
-        self.transaction.delete(KEYS, &generation_id(identity, number), Expect::Any);
+        self.transaction
+            .delete(KEYS, &generation_id(identity, number), Expect::Any);
         self
     }
 
     /// Writes an authority in the place of the version that was read.
     pub fn authority(self, issuer: &IssuerName, authority: &Versioned<AuthorityRecord>) -> Self {
-        self.put(AUTHORITIES, issuer.as_str(), authority.version, &authority.value)
+        self.put(
+            AUTHORITIES,
+            issuer.as_str(),
+            authority.version,
+            &authority.value,
+        )
     }
 
     /// Writes what signs our letters in the place of the version that was read.
@@ -68,22 +91,23 @@ impl Batch {
 
     /// Writes a letter in the place of the version that was read.
     pub fn letter(self, id: &MessageId, letter: &Versioned<OutboxRecord>) -> Self {
-        self.put(OUTBOX, id.as_str(), letter.version, &letter.value)
+        self.put(OUTBOX, &mail_id(id), letter.version, &letter.value)
     }
 
     /// Writes what became of a mail that came in, in the place of the version that was read.
     pub fn inbound(self, id: &MessageId, inbound: &Versioned<InboxRecord>) -> Self {
-        self.put(INBOX, id.as_str(), inbound.version, &inbound.value)
+        self.put(INBOX, &mail_id(id), inbound.version, &inbound.value)
     }
 
     /// Writes the one-time code of a letter in the place of the version that was read.
     pub fn code(self, letter: &MessageId, code: &Versioned<PendingCode>) -> Self {
-        self.put(CODES, letter.as_str(), code.version, &code.value)
+        self.put(CODES, &mail_id(letter), code.version, &code.value)
     }
 
     /// Appends a fact to the journal of a rotation, as number `sequence` or not at all.
     pub fn event(mut self, rotation: &RotationId, sequence: u64, event: &Event) -> Self {
-        self.transaction.append_at(&super::journal::stream(rotation), sequence, encode(event));
+        self.transaction
+            .append_at(&super::journal::stream(rotation), sequence, encode(event));
         self
     }
 
@@ -91,13 +115,25 @@ impl Batch {
         self.transaction
     }
 
-    fn put(mut self, collection: &'static str, id: &str, version: u64, value: &impl Serialize) -> Self {
-        let expect = if version == 0 { Expect::Absent } else { Expect::Version(version) };
+    fn put(
+        mut self,
+        collection: &'static str,
+        id: &str,
+        version: u64,
+        value: &impl Serialize,
+    ) -> Self {
+        let expect = if version == 0 {
+            Expect::Absent
+        } else {
+            Expect::Version(version)
+        };
         self.transaction.put(collection, id, encode(value), expect);
         self
     }
 }
 
 fn encode(value: &impl Serialize) -> Zeroizing<Vec<u8>> {
-    Zeroizing::new(serde_json::to_vec(value).expect("records have string keys and no fallible serializers"))
+    Zeroizing::new(
+        serde_json::to_vec(value).expect("records have string keys and no fallible serializers"),
+    )
 }

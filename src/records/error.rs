@@ -7,7 +7,9 @@ use crate::model::rotation::{IllegalTransition, RotationId};
 #[non_exhaustive]
 pub enum RecordsError {
     /// The history cannot have happened.
-    #[error("the journal of rotation {rotation} is not a possible history; nothing is done with it until `countersign store verify` and a person have looked")]
+    #[error(
+        "the journal of rotation {rotation} is not a possible history; nothing is done with it until `countersign store verify` and a person have looked"
+    )]
     ImpossibleHistory {
         /// Whose.
         rotation: RotationId,
@@ -32,7 +34,9 @@ pub enum RecordsError {
     #[error("the store refused")]
     Store(#[from] countersign_store::Error),
     /// The bytes are authentic but have a form that this version does not know.
-    #[error("the {collection} record {id} has a form that this version does not know; a newer countersign may have written it")]
+    #[error(
+        "the {collection} record {id} has a form that this version does not know; a newer countersign may have written it"
+    )]
     Unreadable {
         /// Where.
         collection: &'static str,

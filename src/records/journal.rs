@@ -39,22 +39,35 @@ impl Records {
     pub fn rotation(&self, id: &RotationId) -> Result<Option<Replayed>, RecordsError> {
         let history = self.history(id)?;
         let next = history.len() as u64 + 1;
-        let rotation = Rotation::replay(&history)
-            .map_err(|source| RecordsError::ImpossibleHistory { rotation: id.clone(), source })?;
+        let rotation =
+            Rotation::replay(&history).map_err(|source| RecordsError::ImpossibleHistory {
+                rotation: id.clone(),
+                source,
+            })?;
         Ok(rotation.map(|rotation| Replayed { rotation, next }))
     }
 }
 
 impl Records {
     /// Plans a rotation: writes its first fact together with the identity that it belongs to.
-    pub fn plan(&self, identity: &Versioned<Identity>, at: Timestamp, fact: Fact) -> Result<Rotation, RecordsError> {
+    pub fn plan(
+        &self,
+        identity: &Versioned<Identity>,
+        at: Timestamp,
+        fact: Fact,
+    ) -> Result<Rotation, RecordsError> {
         let event = Event { at, fact };
-        let rotation = Rotation::begin(&event).map_err(|source| RecordsError::IllegalFact { source })?;
+        let rotation =
+            Rotation::begin(&event).map_err(|source| RecordsError::IllegalFact { source })?;
         let mut identity = identity.clone();
         identity.value.slots = rotation.slots();
         identity.value.newest = Some(rotation.to());
         identity.value.rotation = Some(rotation.to());
-        self.commit(Batch::new().identity(&identity).event(&rotation.id, 1, &event))?;
+        self.commit(
+            Batch::new()
+                .identity(&identity)
+                .event(&rotation.id, 1, &event),
+        )?;
         Ok(rotation)
     }
 
@@ -72,11 +85,18 @@ impl Records {
         // Held from reading to writing, so that facts noted at the same time follow one another.
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let Replayed { rotation, next } =
-            self.rotation(id)?.ok_or_else(|| RecordsError::NoSuchRotation { rotation: id.clone() })?;
-        let Some(fact) = fact(&rotation) else { return Ok(None) };
+            self.rotation(id)?
+                .ok_or_else(|| RecordsError::NoSuchRotation {
+                    rotation: id.clone(),
+                })?;
+        let Some(fact) = fact(&rotation) else {
+            return Ok(None);
+        };
         let event = Event { at, fact };
         let (old_state, new_state) = (rotation.old_key_state(), rotation.new_key_state());
-        let after = rotation.after(&event).map_err(|source| RecordsError::IllegalFact { source })?;
+        let after = rotation
+            .after(&event)
+            .map_err(|source| RecordsError::IllegalFact { source })?;
 
         if let Some(mut identity) = self.identity(&id.identity)? {
             let before = identity.value.clone();
@@ -106,11 +126,15 @@ impl Records {
         state: KeyState,
         at: Timestamp,
     ) -> Result<Batch, RecordsError> {
-        let Some(mut generation) = self.generation(&id.identity, number)? else { return Ok(batch) };
+        let Some(mut generation) = self.generation(&id.identity, number)? else {
+            return Ok(batch);
+        };
         generation.value.key_state = state;
         if state == KeyState::Destroyed {
             generation.value.destroyed_at = Some(at);
-            return Ok(batch.generation(&generation).destroy_key(&id.identity, number));
+            return Ok(batch
+                .generation(&generation)
+                .destroy_key(&id.identity, number));
         }
         Ok(batch.generation(&generation))
     }

@@ -21,6 +21,7 @@ pub use signer::SignerRecord;
 
 use std::sync::Mutex;
 
+use aws_lc_rs::digest;
 pub use countersign_store::{EngineKind, KeyFile, Passphrase, Unlock};
 use countersign_store::{Record, Store};
 use serde::de::DeserializeOwned;
@@ -58,7 +59,10 @@ pub struct Records {
 impl Records {
     /// Records over an open store.
     pub fn new(store: Store) -> Self {
-        Self { store, turn: Mutex::new(()) }
+        Self {
+            store,
+            turn: Mutex::new(()),
+        }
     }
 
     /// The store under them.
@@ -67,7 +71,10 @@ impl Records {
     }
 
     /// An identity by name.
-    pub fn identity(&self, name: &IdentityName) -> Result<Option<Versioned<Identity>>, RecordsError> {
+    pub fn identity(
+        &self,
+        name: &IdentityName,
+    ) -> Result<Option<Versioned<Identity>>, RecordsError> {
         self.read(IDENTITIES, name.as_str())
     }
 
@@ -86,9 +93,17 @@ impl Records {
     }
 
     /// All generations of an identity, oldest first.
-    pub fn generations(&self, identity: &IdentityName) -> Result<Vec<Versioned<Generation>>, RecordsError> {
-        let records = self.store.list_prefix(GENERATIONS, &format!("{identity}/"))?;
-        records.into_iter().map(|record| decode(GENERATIONS, record)).collect()
+    pub fn generations(
+        &self,
+        identity: &IdentityName,
+    ) -> Result<Vec<Versioned<Generation>>, RecordsError> {
+        let records = self
+            .store
+            .list_prefix(GENERATIONS, &format!("{identity}/"))?;
+        records
+            .into_iter()
+            .map(|record| decode(GENERATIONS, record))
+            .collect()
     }
 
     /// The private key of a generation, PKCS#8 DER; `None` once it is destroyed.
@@ -97,11 +112,17 @@ impl Records {
         identity: &IdentityName,
         number: GenerationNumber,
     ) -> Result<Option<Zeroizing<Vec<u8>>>, RecordsError> {
-        Ok(self.store.read(KEYS, &generation_id(identity, number))?.map(|record| record.bytes))
+        Ok(self
+            .store
+            .read(KEYS, &generation_id(identity, number))?
+            .map(|record| record.bytes))
     }
 
     /// The authority behind a local issuer.
-    pub fn authority(&self, issuer: &IssuerName) -> Result<Option<Versioned<AuthorityRecord>>, RecordsError> {
+    pub fn authority(
+        &self,
+        issuer: &IssuerName,
+    ) -> Result<Option<Versioned<AuthorityRecord>>, RecordsError> {
         self.read(AUTHORITIES, issuer.as_str())
     }
 
@@ -112,12 +133,12 @@ impl Records {
 
     /// A letter of ours.
     pub fn letter(&self, id: &MessageId) -> Result<Option<Versioned<OutboxRecord>>, RecordsError> {
-        self.read(OUTBOX, id.as_str())
+        self.read(OUTBOX, &mail_id(id))
     }
 
     /// What became of a mail that came in.
     pub fn inbound(&self, id: &MessageId) -> Result<Option<Versioned<InboxRecord>>, RecordsError> {
-        self.read(INBOX, id.as_str())
+        self.read(INBOX, &mail_id(id))
     }
 
     /// Every mail that came in.
@@ -127,7 +148,7 @@ impl Records {
 
     /// The one-time code that belongs to a letter.
     pub fn code(&self, letter: &MessageId) -> Result<Option<Versioned<PendingCode>>, RecordsError> {
-        self.read(CODES, letter.as_str())
+        self.read(CODES, &mail_id(letter))
     }
 
     /// Writes a batch: all of it, durably, or nothing.
@@ -140,18 +161,43 @@ impl Records {
         collection: &'static str,
         id: &str,
     ) -> Result<Option<Versioned<T>>, RecordsError> {
-        self.store.read(collection, id)?.map(|record| decode(collection, record)).transpose()
+        self.store
+            .read(collection, id)?
+            .map(|record| decode(collection, record))
+            .transpose()
     }
 
-    fn list<T: DeserializeOwned>(&self, collection: &'static str) -> Result<Vec<Versioned<T>>, RecordsError> {
-        self.store.list(collection)?.into_iter().map(|record| decode(collection, record)).collect()
+    fn list<T: DeserializeOwned>(
+        &self,
+        collection: &'static str,
+    ) -> Result<Vec<Versioned<T>>, RecordsError> {
+        self.store
+            .list(collection)?
+            .into_iter()
+            .map(|record| decode(collection, record))
+            .collect()
     }
 }
 
-fn decode<T: DeserializeOwned>(collection: &'static str, record: Record) -> Result<Versioned<T>, RecordsError> {
-    let value = serde_json::from_slice(&record.bytes)
-        .map_err(|source| RecordsError::Unreadable { collection, id: record.id.clone(), source })?;
-    Ok(Versioned { version: record.version, value })
+fn decode<T: DeserializeOwned>(
+    collection: &'static str,
+    record: Record,
+) -> Result<Versioned<T>, RecordsError> {
+    let value =
+        serde_json::from_slice(&record.bytes).map_err(|source| RecordsError::Unreadable {
+            collection,
+            id: record.id.clone(),
+            source,
+        })?;
+    Ok(Versioned {
+        version: record.version,
+        value,
+    })
+}
+
+/// A Message-ID from outside may be of any length; names in the store are not.
+fn mail_id(id: &MessageId) -> String {
+    hex::encode(digest::digest(&digest::SHA256, id.as_str().as_bytes()))
 }
 
 /// Numbers are padded so that generations are listed in order.

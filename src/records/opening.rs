@@ -8,8 +8,15 @@ use super::{Records, RecordsError};
 
 impl Records {
     /// Makes a new store.
-    pub fn init(directory: &Path, unlock: &Unlock, engine: EngineKind) -> Result<Self, RecordsError> {
-        let options = InitOptions { engine, ..InitOptions::default() };
+    pub fn init(
+        directory: &Path,
+        unlock: &Unlock,
+        engine: EngineKind,
+    ) -> Result<Self, RecordsError> {
+        let options = InitOptions {
+            engine,
+            ..InitOptions::default()
+        };
         Ok(Self::new(Store::init(directory, unlock, &options)?))
     }
 
@@ -33,6 +40,9 @@ impl RecordsError {
     /// Whether the store is held by another process, or the secret does not open it.
     pub fn is_locked(&self) -> bool {
         use countersign_store::Error;
-        matches!(self, Self::Store(Error::InUse { .. } | Error::WrongSecret { .. }))
+        matches!(
+            self,
+            Self::Store(Error::InUse { .. } | Error::WrongSecret { .. })
+        )
     }
 }

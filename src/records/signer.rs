@@ -20,6 +20,8 @@ pub struct SignerRecord {
 
 impl fmt::Debug for SignerRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SignerRecord").field("fingerprint", &self.leaf.fingerprint).finish_non_exhaustive()
+        f.debug_struct("SignerRecord")
+            .field("fingerprint", &self.leaf.fingerprint)
+            .finish_non_exhaustive()
     }
 }

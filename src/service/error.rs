@@ -34,17 +34,29 @@ pub struct ServiceError {
 impl ServiceError {
     /// A well-formed no.
     pub fn refused(message: impl Into<String>) -> Self {
-        Self { kind: ErrorKind::Refused, message: message.into(), hint: None }
+        Self {
+            kind: ErrorKind::Refused,
+            message: message.into(),
+            hint: None,
+        }
     }
 
     /// Something is at fault.
     pub fn failed(message: impl Into<String>) -> Self {
-        Self { kind: ErrorKind::Failed, message: message.into(), hint: None }
+        Self {
+            kind: ErrorKind::Failed,
+            message: message.into(),
+            hint: None,
+        }
     }
 
     /// The store cannot be opened.
     pub fn locked(message: impl Into<String>) -> Self {
-        Self { kind: ErrorKind::Locked, message: message.into(), hint: None }
+        Self {
+            kind: ErrorKind::Locked,
+            message: message.into(),
+            hint: None,
+        }
     }
 
     /// With a next step.
@@ -78,7 +90,11 @@ impl From<RecordsError> for ServiceError {
     fn from(error: RecordsError) -> Self {
         let refused = matches!(error, RecordsError::IllegalFact { .. }) || error.is_conflict();
         let message = chain(&error);
-        if refused { Self::refused(message) } else { Self::failed(message) }
+        if refused {
+            Self::refused(message)
+        } else {
+            Self::failed(message)
+        }
     }
 }
 

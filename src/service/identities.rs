@@ -1,7 +1,8 @@
 //! Identities: adding, listing, requests and chains.
 
 use super::{
-    GenerationSlot, GenerationView, IdentityAdd, IdentityView, PemView, RotationView, Service, ServiceError,
+    GenerationSlot, GenerationView, IdentityAdd, IdentityView, PemView, RotationView, Service,
+    ServiceError,
 };
 use crate::{
     model::{
@@ -14,7 +15,10 @@ use crate::{
 };
 
 impl Service {
-    pub(super) async fn add_identity(&self, add: IdentityAdd) -> Result<IdentityView, ServiceError> {
+    pub(super) async fn add_identity(
+        &self,
+        add: IdentityAdd,
+    ) -> Result<IdentityView, ServiceError> {
         let config = self.config();
         let policy = config.policies.get(&add.policy).ok_or_else(|| {
             let known: Vec<_> = config.policies.keys().map(ToString::to_string).collect();
@@ -22,8 +26,11 @@ impl Service {
                 .hint(format!("there are: {}", known.join(", ")))
         })?;
         if self.records.identity(&add.identity)?.is_some() {
-            return Err(ServiceError::refused(format!("there is an identity {} already", add.identity))
-                .hint(format!("countersign identity show {}", add.identity)));
+            return Err(ServiceError::refused(format!(
+                "there is an identity {} already",
+                add.identity
+            ))
+            .hint(format!("countersign identity show {}", add.identity)));
         }
         let key_algorithm = add.key_algorithm.unwrap_or(policy.key.algorithm);
         if !policy.key.allowed.contains(&key_algorithm) {
@@ -46,17 +53,34 @@ impl Service {
         // Everything that it points at has to be there before anything is written.
         self.setting(&identity)?;
         let name = identity.name.clone();
-        self.plan(&Versioned { version: 0, value: identity }, RotationReason::Initial)?;
+        self.plan(
+            &Versioned {
+                version: 0,
+                value: identity,
+            },
+            RotationReason::Initial,
+        )?;
         self.prepare(&name).await?;
         self.identity_view(&name)
     }
 
     /// Plans the rotation to the next generation.
-    pub(super) fn plan(&self, identity: &Versioned<Identity>, reason: RotationReason) -> Result<(), ServiceError> {
+    pub(super) fn plan(
+        &self,
+        identity: &Versioned<Identity>,
+        reason: RotationReason,
+    ) -> Result<(), ServiceError> {
         let setting = self.setting(&identity.value)?;
         let validity = setting.policy.certificate.validity;
-        setting.policy.lead_time.check(validity).map_err(|error| ServiceError::refused(error.to_string()))?;
-        let to = identity.value.newest.map_or(GenerationNumber::FIRST, GenerationNumber::next);
+        setting
+            .policy
+            .lead_time
+            .check(validity)
+            .map_err(|error| ServiceError::refused(error.to_string()))?;
+        let to = identity
+            .value
+            .newest
+            .map_or(GenerationNumber::FIRST, GenerationNumber::next);
         let fact = Fact::Planned {
             identity: identity.value.name.clone(),
             from: identity.value.slots.current,
@@ -70,10 +94,15 @@ impl Service {
         Ok(())
     }
 
-    pub(super) fn import(&self, identity: &IdentityName, file: &[u8]) -> Result<RotationView, ServiceError> {
+    pub(super) fn import(
+        &self,
+        identity: &IdentityName,
+        file: &[u8],
+    ) -> Result<RotationView, ServiceError> {
         let found = self.existing(identity)?;
         let setting = self.setting(&found.value)?;
-        let (rotation, _) = import_chain(&self.records, &setting, identity, file, self.clock.now())?;
+        let (rotation, _) =
+            import_chain(&self.records, &setting, identity, file, self.clock.now())?;
         self.rotation_view(&rotation)
     }
 
@@ -86,11 +115,16 @@ impl Service {
             None => None,
         };
         let generation = generation
-            .ok_or_else(|| ServiceError::refused(format!("{identity} has no certification request")))?
+            .ok_or_else(|| {
+                ServiceError::refused(format!("{identity} has no certification request"))
+            })?
             .value;
         Ok(PemView {
             schema: 1,
-            what: format!("certification request of {identity}, generation {}", generation.number),
+            what: format!(
+                "certification request of {identity}, generation {}",
+                generation.number
+            ),
             fingerprint: None,
             pem: pem::request_pem(&generation.request),
         })
@@ -106,35 +140,58 @@ impl Service {
         let number = in_slot(&found, slot)?;
         let generation = self.records.generation(identity, number)?.map(|g| g.value);
         let generation = generation.filter(|g| !g.chain.is_empty()).ok_or_else(|| {
-            ServiceError::refused(format!("generation {number} of {identity} has no certificate yet"))
+            ServiceError::refused(format!(
+                "generation {number} of {identity} has no certificate yet"
+            ))
         })?;
         Ok(PemView {
             schema: 1,
             what: format!("certificate chain of {identity}, generation {number}"),
             fingerprint: generation.leaf.as_ref().map(|leaf| leaf.fingerprint),
-            pem: generation.chain.iter().map(|certificate| pem::certificate_pem(&certificate.0)).collect(),
+            pem: generation
+                .chain
+                .iter()
+                .map(|certificate| pem::certificate_pem(&certificate.0))
+                .collect(),
         })
     }
 
     pub(super) fn identities(&self) -> Result<Vec<IdentityView>, ServiceError> {
-        self.records.identities()?.into_iter().map(|identity| self.view_of(identity.value)).collect()
+        self.records
+            .identities()?
+            .into_iter()
+            .map(|identity| self.view_of(identity.value))
+            .collect()
     }
 
-    pub(super) fn identity_view(&self, identity: &IdentityName) -> Result<IdentityView, ServiceError> {
+    pub(super) fn identity_view(
+        &self,
+        identity: &IdentityName,
+    ) -> Result<IdentityView, ServiceError> {
         self.view_of(self.existing(identity)?.value)
     }
 
-    pub(super) fn existing(&self, identity: &IdentityName) -> Result<Versioned<Identity>, ServiceError> {
+    pub(super) fn existing(
+        &self,
+        identity: &IdentityName,
+    ) -> Result<Versioned<Identity>, ServiceError> {
         self.records.identity(identity)?.ok_or_else(|| {
-            ServiceError::failed(format!("there is no identity {identity}")).hint("countersign identity list")
+            ServiceError::failed(format!("there is no identity {identity}"))
+                .hint("countersign identity list")
         })
     }
 
     fn view_of(&self, identity: Identity) -> Result<IdentityView, ServiceError> {
         let config = self.config();
-        let generations: Vec<Generation> =
-            self.records.generations(&identity.name)?.into_iter().map(|g| g.value).collect();
-        let current = generations.iter().find(|g| Some(g.number) == identity.slots.current);
+        let generations: Vec<Generation> = self
+            .records
+            .generations(&identity.name)?
+            .into_iter()
+            .map(|g| g.value)
+            .collect();
+        let current = generations
+            .iter()
+            .find(|g| Some(g.number) == identity.slots.current);
         let due = match config.policies.get(&identity.policy) {
             Some(policy) => due(&identity, current, policy, self.clock.now()),
             None => crate::rotation::Due::Never,
@@ -145,7 +202,10 @@ impl Service {
             due,
             destinations: config.scope_of(&identity.name).destinations,
             generations: generations.into_iter().map(generation_view).collect(),
-            rotation: rotation.as_ref().map(|rotation| self.rotation_view(rotation)).transpose()?,
+            rotation: rotation
+                .as_ref()
+                .map(|rotation| self.rotation_view(rotation))
+                .transpose()?,
             identity: identity.name,
             issuer: identity.issuer,
             policy: identity.policy,
@@ -156,7 +216,10 @@ impl Service {
 }
 
 /// The generation in a slot.
-pub(super) fn in_slot(identity: &Identity, slot: GenerationSlot) -> Result<GenerationNumber, ServiceError> {
+pub(super) fn in_slot(
+    identity: &Identity,
+    slot: GenerationSlot,
+) -> Result<GenerationNumber, ServiceError> {
     let (number, word) = match slot {
         GenerationSlot::Current => (identity.slots.current, "current"),
         GenerationSlot::Next => (identity.slots.next, "next"),

@@ -7,7 +7,8 @@ use zeroize::Zeroizing;
 use super::{PemView, Service, ServiceError, error::chain};
 use crate::{
     model::{
-        ExtendedKeyUsage, HexBytes, IssuerKind, IssuerName, KeyAlgorithm, Lapse, SubjectRequest, Validity,
+        ExtendedKeyUsage, HexBytes, IssuerKind, IssuerName, KeyAlgorithm, Lapse, SubjectRequest,
+        Validity,
     },
     pki::{self, CertificateAuthority, PrivateKey, Profile, pem},
     records::{AuthorityRecord, Batch, SignerRecord, Versioned},
@@ -30,21 +31,34 @@ const CRL: Lapse = Lapse::days(30);
 const SIGNER_KEY: KeyAlgorithm = KeyAlgorithm::Rsa3072;
 
 impl Service {
-    pub(super) fn create_authority(&self, issuer: &IssuerName, common_name: &str) -> Result<PemView, ServiceError> {
+    pub(super) fn create_authority(
+        &self,
+        issuer: &IssuerName,
+        common_name: &str,
+    ) -> Result<PemView, ServiceError> {
         let config = self.config();
         match config.issuers.get(issuer) {
             Some(found) if found.kind == IssuerKind::LocalCa => {}
             Some(found) => {
-                return Err(ServiceError::refused(format!("{issuer} is of kind {}, which has no keys here", found.kind)));
+                return Err(ServiceError::refused(format!(
+                    "{issuer} is of kind {}, which has no keys here",
+                    found.kind
+                )));
             }
             None => {
-                return Err(ServiceError::refused(format!("there is no issuer {issuer}"))
-                    .hint(format!("add [issuer.{issuer}] with kind = \"local-ca\" to {}", config.path.display())));
+                return Err(
+                    ServiceError::refused(format!("there is no issuer {issuer}")).hint(format!(
+                        "add [issuer.{issuer}] with kind = \"local-ca\" to {}",
+                        config.path.display()
+                    )),
+                );
             }
         }
         if self.records.authority(issuer)?.is_some() {
-            return Err(ServiceError::refused(format!("the issuer {issuer} has its keys already"))
-                .hint(format!("countersign issuer show {issuer}")));
+            return Err(
+                ServiceError::refused(format!("the issuer {issuer} has its keys already"))
+                    .hint(format!("countersign issuer show {issuer}")),
+            );
         }
         let algorithm = KeyAlgorithm::EcdsaP384;
         let now = self.clock.now();
@@ -72,19 +86,29 @@ impl Service {
             crl_number: 0,
             created_at: now,
         };
-        self.records.commit(Batch::new().authority(issuer, &Versioned { version: 0, value: record }))?;
+        self.records.commit(Batch::new().authority(
+            issuer,
+            &Versioned {
+                version: 0,
+                value: record,
+            },
+        ))?;
         self.authority_chain(issuer)
     }
 
     pub(super) fn authority_chain(&self, issuer: &IssuerName) -> Result<PemView, ServiceError> {
         let record = self.authority_record(issuer)?.value;
-        chain_view(format!("authority {issuer}: issuing certificate, then root"), &[record.issuing, record.root])
+        chain_view(
+            format!("authority {issuer}: issuing certificate, then root"),
+            &[record.issuing, record.root],
+        )
     }
 
     /// The revocation list, issued anew: its number grows and its dates move on.
     pub(super) fn revocation_list(&self, issuer: &IssuerName) -> Result<PemView, ServiceError> {
         let mut record = self.authority_record(issuer)?;
-        let authority = issuing_authority(&record.value).map_err(|error| ServiceError::from_error(&error))?;
+        let authority =
+            issuing_authority(&record.value).map_err(|error| ServiceError::from_error(&error))?;
         record.value.crl_number += 1;
         let now = whole_seconds(self.clock.now());
         let revoked: Vec<_> = record
@@ -100,7 +124,8 @@ impl Service {
         let list = authority
             .revocation_list(&revoked, record.value.crl_number, now, CRL.after(now))
             .map_err(|error| ServiceError::from_error(&error))?;
-        self.records.commit(Batch::new().authority(issuer, &record))?;
+        self.records
+            .commit(Batch::new().authority(issuer, &record))?;
         Ok(PemView {
             schema: 1,
             what: format!("revocation list {} of {issuer}", record.value.crl_number),
@@ -113,13 +138,19 @@ impl Service {
     pub(super) fn create_signer(&self, issuer: &IssuerName) -> Result<PemView, ServiceError> {
         let config = self.config();
         let mail = config.mail.as_ref().ok_or_else(|| {
-            ServiceError::refused("no mail address of ours is configured").hint("describe [mail] in countersign.toml")
+            ServiceError::refused("no mail address of ours is configured")
+                .hint("describe [mail] in countersign.toml")
         })?;
         let record = self.authority_record(issuer)?.value;
-        let authority = issuing_authority(&record).map_err(|error| ServiceError::from_error(&error))?;
-        let key = PrivateKey::generate(SIGNER_KEY).map_err(|error| ServiceError::from_error(&error))?;
-        let subject =
-            SubjectRequest { common_name: config.ops_name.clone(), organization: None, dns_names: Vec::new() };
+        let authority =
+            issuing_authority(&record).map_err(|error| ServiceError::from_error(&error))?;
+        let key =
+            PrivateKey::generate(SIGNER_KEY).map_err(|error| ServiceError::from_error(&error))?;
+        let subject = SubjectRequest {
+            common_name: config.ops_name.clone(),
+            organization: None,
+            dns_names: Vec::new(),
+        };
         let certificate = authority
             .issue(
                 key.public_key(),
@@ -133,26 +164,38 @@ impl Service {
     }
 
     /// A certificate for signing letters from elsewhere.
-    pub(super) fn import_signer(&self, key: &str, chain_pem: &[u8]) -> Result<PemView, ServiceError> {
+    pub(super) fn import_signer(
+        &self,
+        key: &str,
+        chain_pem: &[u8],
+    ) -> Result<PemView, ServiceError> {
         let key = PrivatePkcs8KeyDer::from_pem_slice(key.as_bytes()).map_err(|_| {
             ServiceError::refused("the key file holds no unencrypted PKCS#8 private key in PEM")
                 .hint("openssl pkcs8 -topk8 -nodes -in KEY -out KEY.pk8")
         })?;
         let key = PrivateKey::from_pkcs8(Zeroizing::new(key.secret_pkcs8_der().to_vec()))
             .map_err(|error| ServiceError::refused(chain(&error)))?;
-        let certificates =
-            pem::certificates_from_pem(chain_pem).map_err(|error| ServiceError::refused(chain(&error)))?;
-        let ordered = pki::order_chain(&certificates, key.key_id())
-            .map_err(|error| ServiceError::refused(chain(&error)).hint("give the chain of this key"))?;
-        let leaf = pki::inspect(&ordered[0]).map_err(|error| ServiceError::refused(chain(&error)))?;
+        let certificates = pem::certificates_from_pem(chain_pem)
+            .map_err(|error| ServiceError::refused(chain(&error)))?;
+        let ordered = pki::order_chain(&certificates, key.key_id()).map_err(|error| {
+            ServiceError::refused(chain(&error)).hint("give the chain of this key")
+        })?;
+        let leaf =
+            pki::inspect(&ordered[0]).map_err(|error| ServiceError::refused(chain(&error)))?;
         let signs_mail = leaf.extended_key_usage.as_ref().is_none_or(|usages| {
-            usages.contains(&ExtendedKeyUsage::EmailProtection) || usages.contains(&ExtendedKeyUsage::Any)
+            usages.contains(&ExtendedKeyUsage::EmailProtection)
+                || usages.contains(&ExtendedKeyUsage::Any)
         });
         if !signs_mail {
-            return Err(ServiceError::refused("the certificate is not for mail: emailProtection is missing"));
+            return Err(ServiceError::refused(
+                "the certificate is not for mail: emailProtection is missing",
+            ));
         }
         if leaf.validity.is_over(self.clock.now()) {
-            return Err(ServiceError::refused(format!("the certificate expired at {}", leaf.validity.not_after())));
+            return Err(ServiceError::refused(format!(
+                "the certificate expired at {}",
+                leaf.validity.not_after()
+            )));
         }
         self.keep_signer(&key, ordered)
     }
@@ -162,22 +205,36 @@ impl Service {
             ServiceError::refused("there is no certificate to sign letters with")
                 .hint("countersign signer create, or countersign signer import")
         })?;
-        chain_view("certificate that our letters are signed with".to_owned(), &record.value.chain)
+        chain_view(
+            "certificate that our letters are signed with".to_owned(),
+            &record.value.chain,
+        )
     }
 
-    fn keep_signer(&self, key: &PrivateKey, certificates: Vec<Vec<u8>>) -> Result<PemView, ServiceError> {
-        let leaf = pki::inspect(&certificates[0]).map_err(|error| ServiceError::from_error(&error))?;
+    fn keep_signer(
+        &self,
+        key: &PrivateKey,
+        certificates: Vec<Vec<u8>>,
+    ) -> Result<PemView, ServiceError> {
+        let leaf =
+            pki::inspect(&certificates[0]).map_err(|error| ServiceError::from_error(&error))?;
         let record = SignerRecord {
             key: Zeroizing::new(hex::encode(key.pkcs8())),
             chain: certificates.into_iter().map(HexBytes).collect(),
             leaf,
         };
         let version = self.records.signer()?.map_or(0, |old| old.version);
-        self.records.commit(Batch::new().signer(&Versioned { version, value: record }))?;
+        self.records.commit(Batch::new().signer(&Versioned {
+            version,
+            value: record,
+        }))?;
         self.signer_chain()
     }
 
-    fn authority_record(&self, issuer: &IssuerName) -> Result<Versioned<AuthorityRecord>, ServiceError> {
+    fn authority_record(
+        &self,
+        issuer: &IssuerName,
+    ) -> Result<Versioned<AuthorityRecord>, ServiceError> {
         self.records.authority(issuer)?.ok_or_else(|| {
             ServiceError::refused(format!("the issuer {issuer} has no keys here"))
                 .hint(format!("countersign issuer create {issuer}"))
@@ -200,8 +257,17 @@ fn from_now(now: Timestamp, length: Lapse) -> Result<Validity, ServiceError> {
 
 fn chain_view(what: String, chain: &[HexBytes]) -> Result<PemView, ServiceError> {
     let fingerprint = match chain.first() {
-        Some(leaf) => Some(pki::inspect(&leaf.0).map_err(|error| ServiceError::from_error(&error))?.fingerprint),
+        Some(leaf) => Some(
+            pki::inspect(&leaf.0)
+                .map_err(|error| ServiceError::from_error(&error))?
+                .fingerprint,
+        ),
         None => None,
     };
-    Ok(PemView { schema: 1, what, fingerprint, pem: chain.iter().map(|c| pem::certificate_pem(&c.0)).collect() })
+    Ok(PemView {
+        schema: 1,
+        what,
+        fingerprint,
+        pem: chain.iter().map(|c| pem::certificate_pem(&c.0)).collect(),
+    })
 }

@@ -26,11 +26,11 @@ use tokio::sync::Notify;
 pub use error::{ErrorKind, ServiceError};
 pub use request::{GenerationSlot, IdentityAdd, Reply, Request, Statement};
 pub use status::Advanced;
-pub use wiring::{SystemClock, system_clock};
 pub use views::{
-    ConnectorView, DestinationView, EventView, GenerationView, IdentityView, InboxView, LetterView, PemView,
-    RenewView, RotationView, StatusView,
+    ConnectorView, DestinationView, EventView, GenerationView, IdentityView, InboxView, LetterView,
+    PemView, RenewView, RotationView, StatusView,
 };
+pub use wiring::{SystemClock, system_clock};
 
 use crate::{
     config::Config,
@@ -57,7 +57,12 @@ pub struct Service {
 
 impl Service {
     /// A service over open records. `since` is when the daemon started; `None` in a program that ends at once.
-    pub fn new(records: Records, config: Config, clock: Arc<dyn Clock>, since: Option<Timestamp>) -> Self {
+    pub fn new(
+        records: Records,
+        config: Config,
+        clock: Arc<dyn Clock>,
+        since: Option<Timestamp>,
+    ) -> Self {
         let hub = ConnectorHub::new(clock.clone());
         Self {
             records,
@@ -123,33 +128,60 @@ impl Service {
             Request::Status => Reply::Status(self.status()?),
             Request::Renew => Reply::Renewed(self.renew().await?),
             Request::IdentityAdd(add) => Reply::Identity(self.add_identity(add).await?),
-            Request::IdentityList => Reply::Identities { schema: 1, identities: self.identities()? },
+            Request::IdentityList => Reply::Identities {
+                schema: 1,
+                identities: self.identities()?,
+            },
             Request::IdentityShow { identity } => Reply::Identity(self.identity_view(&identity)?),
             Request::IdentityRequest { identity } => Reply::Pem(self.pending_request(&identity)?),
-            Request::IdentityCertificate { identity, generation } => {
-                Reply::Pem(self.certificate(&identity, generation)?)
+            Request::IdentityCertificate {
+                identity,
+                generation,
+            } => Reply::Pem(self.certificate(&identity, generation)?),
+            Request::IdentityImport { identity, file } => {
+                Reply::Rotation(self.import(&identity, file.as_bytes())?)
             }
-            Request::IdentityImport { identity, file } => Reply::Rotation(self.import(&identity, file.as_bytes())?),
-            Request::IssuerCreate { issuer, common_name } => Reply::Pem(self.create_authority(&issuer, &common_name)?),
+            Request::IssuerCreate {
+                issuer,
+                common_name,
+            } => Reply::Pem(self.create_authority(&issuer, &common_name)?),
             Request::IssuerShow { issuer } => Reply::Pem(self.authority_chain(&issuer)?),
             Request::IssuerCrl { issuer } => Reply::Pem(self.revocation_list(&issuer)?),
             Request::SignerCreate { issuer } => Reply::Pem(self.create_signer(&issuer)?),
-            Request::SignerImport { key, chain } => Reply::Pem(self.import_signer(&key, chain.as_bytes())?),
+            Request::SignerImport { key, chain } => {
+                Reply::Pem(self.import_signer(&key, chain.as_bytes())?)
+            }
             Request::SignerShow => Reply::Pem(self.signer_chain()?),
             Request::RotationStart { identity } => Reply::Rotation(self.start_rotation(&identity)?),
             Request::RotationShow { identity } => Reply::Rotation(self.show_rotation(&identity)?),
-            Request::RotationWaive { identity, destination, gate, by, reason } => {
-                Reply::Rotation(self.waive(&identity, &destination, gate, &by, &reason)?)
+            Request::RotationWaive {
+                identity,
+                destination,
+                gate,
+                by,
+                reason,
+            } => Reply::Rotation(self.waive(&identity, &destination, gate, &by, &reason)?),
+            Request::RotationDecide {
+                identity,
+                decision,
+                by,
+                reason,
+            } => Reply::Rotation(self.decide(&identity, decision, &by, &reason)?),
+            Request::ExchangeAcknowledge(statement) => {
+                Reply::Rotation(self.acknowledge(statement)?)
             }
-            Request::RotationDecide { identity, decision, by, reason } => {
-                Reply::Rotation(self.decide(&identity, decision, &by, &reason)?)
-            }
-            Request::ExchangeAcknowledge(statement) => Reply::Rotation(self.acknowledge(statement)?),
             Request::ExchangeReceive { mail } => Reply::Received(self.receive(&mail)?),
-            Request::ExchangeStatus => Reply::Inbox { schema: 1, mails: self.inbox()? },
-            Request::Probe { identity, destination, generation } => {
-                Reply::Probe(Box::new(self.probe(&identity, &destination, generation).await?))
-            }
+            Request::ExchangeStatus => Reply::Inbox {
+                schema: 1,
+                mails: self.inbox()?,
+            },
+            Request::Probe {
+                identity,
+                destination,
+                generation,
+            } => Reply::Probe(Box::new(
+                self.probe(&identity, &destination, generation).await?,
+            )),
         };
         if changes {
             self.changed.notify_one();

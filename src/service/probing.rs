@@ -17,9 +17,12 @@ impl Service {
     ) -> Result<ProbeReport, ServiceError> {
         let config = self.config();
         let found = self.existing(identity)?.value;
-        let (_, environment) = config
-            .environment(destination)
-            .ok_or_else(|| ServiceError::failed(format!("there is no {destination} in {}", config.path.display())))?;
+        let (_, environment) = config.environment(destination).ok_or_else(|| {
+            ServiceError::failed(format!(
+                "there is no {destination} in {}",
+                config.path.display()
+            ))
+        })?;
         // Test identities act at test, and production ones at production: the configuration says which is which.
         if environment.identity != *identity {
             return Err(ServiceError::refused(format!(
@@ -30,12 +33,20 @@ impl Service {
         let credentials = self.credentials(&found, in_slot(&found, slot)?)?;
         let at = self.clock.now();
         let request = ProbeRequest {
-            probe_id: format!("{identity}-{}-{}", destination.environment, at.as_millisecond()),
+            probe_id: format!(
+                "{identity}-{}-{}",
+                destination.environment,
+                at.as_millisecond()
+            ),
             at,
             url: environment.endpoint.clone(),
             anchors: &environment.anchors,
             resolve: &environment.resolve,
-            tls: if environment.tls13 { TlsParity::Tls12And13 } else { TlsParity::Tls12Only },
+            tls: if environment.tls13 {
+                TlsParity::Tls12And13
+            } else {
+                TlsParity::Tls12Only
+            },
             presented: Some(ClientIdentity {
                 chain: credentials.presented_chain().to_vec(),
                 key_pkcs8: Zeroizing::new(credentials.key().pkcs8().to_vec()),

@@ -6,8 +6,8 @@ use super::views::{
     IdentityView, InboxView, LetterView, PemView, RenewView, RotationView, StatusView,
 };
 use crate::model::{
-    Destination, EmailAddress, Fingerprint, IdentityName, IssuerName, KeyAlgorithm, PolicyName, ProbeReport,
-    SubjectRequest,
+    Destination, EmailAddress, Fingerprint, IdentityName, IssuerName, KeyAlgorithm, PolicyName,
+    ProbeReport, SubjectRequest,
     rotation::{Decision, Gate},
 };
 
@@ -58,30 +58,76 @@ pub struct Statement {
 /// Something to be answered.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "request")]
-#[allow(missing_docs, reason = "each is documented where it is a command, in `cli`")]
+#[allow(
+    missing_docs,
+    reason = "each is documented where it is a command, in `cli`"
+)]
 pub enum Request {
     Status,
     Renew,
     IdentityAdd(IdentityAdd),
     IdentityList,
-    IdentityShow { identity: IdentityName },
-    IdentityRequest { identity: IdentityName },
-    IdentityCertificate { identity: IdentityName, generation: GenerationSlot },
-    IdentityImport { identity: IdentityName, file: String },
-    IssuerCreate { issuer: IssuerName, common_name: String },
-    IssuerShow { issuer: IssuerName },
-    IssuerCrl { issuer: IssuerName },
-    SignerCreate { issuer: IssuerName },
-    SignerImport { key: zeroize::Zeroizing<String>, chain: String },
+    IdentityShow {
+        identity: IdentityName,
+    },
+    IdentityRequest {
+        identity: IdentityName,
+    },
+    IdentityCertificate {
+        identity: IdentityName,
+        generation: GenerationSlot,
+    },
+    IdentityImport {
+        identity: IdentityName,
+        file: String,
+    },
+    IssuerCreate {
+        issuer: IssuerName,
+        common_name: String,
+    },
+    IssuerShow {
+        issuer: IssuerName,
+    },
+    IssuerCrl {
+        issuer: IssuerName,
+    },
+    SignerCreate {
+        issuer: IssuerName,
+    },
+    SignerImport {
+        key: zeroize::Zeroizing<String>,
+        chain: String,
+    },
     SignerShow,
-    RotationStart { identity: IdentityName },
-    RotationShow { identity: IdentityName },
-    RotationWaive { identity: IdentityName, destination: Destination, gate: Gate, by: String, reason: String },
-    RotationDecide { identity: IdentityName, decision: Decision, by: String, reason: String },
+    RotationStart {
+        identity: IdentityName,
+    },
+    RotationShow {
+        identity: IdentityName,
+    },
+    RotationWaive {
+        identity: IdentityName,
+        destination: Destination,
+        gate: Gate,
+        by: String,
+        reason: String,
+    },
+    RotationDecide {
+        identity: IdentityName,
+        decision: Decision,
+        by: String,
+        reason: String,
+    },
     ExchangeAcknowledge(Statement),
-    ExchangeReceive { mail: Vec<u8> },
+    ExchangeReceive {
+        mail: Vec<u8>,
+    },
     ExchangeStatus,
-    Probe { identity: IdentityName, destination: Destination, generation: GenerationSlot },
+    Probe {
+        identity: IdentityName,
+        destination: Destination,
+        generation: GenerationSlot,
+    },
 }
 
 impl Request {
@@ -109,12 +155,18 @@ impl Request {
 #[allow(missing_docs, reason = "each wraps a documented view")]
 pub enum Reply {
     Status(StatusView),
-    Identities { schema: u32, identities: Vec<IdentityView> },
+    Identities {
+        schema: u32,
+        identities: Vec<IdentityView>,
+    },
     Identity(IdentityView),
     Rotation(RotationView),
     Renewed(RenewView),
     Received(LetterView),
-    Inbox { schema: u32, mails: Vec<InboxView> },
+    Inbox {
+        schema: u32,
+        mails: Vec<InboxView>,
+    },
     Pem(PemView),
     Probe(Box<ProbeReport>),
 }

@@ -15,7 +15,10 @@ use crate::{
 };
 
 impl Service {
-    pub(super) fn start_rotation(&self, identity: &IdentityName) -> Result<RotationView, ServiceError> {
+    pub(super) fn start_rotation(
+        &self,
+        identity: &IdentityName,
+    ) -> Result<RotationView, ServiceError> {
         let found = self.existing(identity)?;
         if let Some(generation) = found.value.rotation {
             return Err(ServiceError::refused(format!(
@@ -27,24 +30,45 @@ impl Service {
         self.show_rotation(identity)
     }
 
-    pub(super) fn show_rotation(&self, identity: &IdentityName) -> Result<RotationView, ServiceError> {
+    pub(super) fn show_rotation(
+        &self,
+        identity: &IdentityName,
+    ) -> Result<RotationView, ServiceError> {
         let found = self.existing(identity)?.value;
         let rotation = match found.rotation.or(found.newest) {
-            Some(generation) => self.records.rotation(&RotationId { identity: identity.clone(), generation })?,
+            Some(generation) => self.records.rotation(&RotationId {
+                identity: identity.clone(),
+                generation,
+            })?,
             None => None,
         };
-        let rotation = rotation.ok_or_else(|| ServiceError::refused(format!("{identity} has never been rotated")))?;
+        let rotation = rotation
+            .ok_or_else(|| ServiceError::refused(format!("{identity} has never been rotated")))?;
         self.rotation_view(&rotation.rotation)
     }
 
-    pub(super) fn rotation_in_progress(&self, identity: &Identity) -> Result<Option<Rotation>, ServiceError> {
-        let Some(generation) = identity.rotation else { return Ok(None) };
-        let id = RotationId { identity: identity.name.clone(), generation };
-        Ok(self.records.rotation(&id)?.map(|replayed| replayed.rotation))
+    pub(super) fn rotation_in_progress(
+        &self,
+        identity: &Identity,
+    ) -> Result<Option<Rotation>, ServiceError> {
+        let Some(generation) = identity.rotation else {
+            return Ok(None);
+        };
+        let id = RotationId {
+            identity: identity.name.clone(),
+            generation,
+        };
+        Ok(self
+            .records
+            .rotation(&id)?
+            .map(|replayed| replayed.rotation))
     }
 
     /// The rotation in progress; a refusal when there is none.
-    pub(super) fn current_rotation(&self, identity: &IdentityName) -> Result<Rotation, ServiceError> {
+    pub(super) fn current_rotation(
+        &self,
+        identity: &IdentityName,
+    ) -> Result<Rotation, ServiceError> {
         let found = self.existing(identity)?.value;
         self.rotation_in_progress(&found)?.ok_or_else(|| {
             ServiceError::refused(format!("no rotation of {identity} is in progress"))
@@ -76,11 +100,26 @@ impl Service {
         by: &str,
         reason: &str,
     ) -> Result<RotationView, ServiceError> {
-        let reason = if decision == Decision::Retry { reason.to_owned() } else { stated_reason(reason)? };
-        self.note(identity, Fact::Decided { decision, by: signed_name(by)?, reason })
+        let reason = if decision == Decision::Retry {
+            reason.to_owned()
+        } else {
+            stated_reason(reason)?
+        };
+        self.note(
+            identity,
+            Fact::Decided {
+                decision,
+                by: signed_name(by)?,
+                reason,
+            },
+        )
     }
 
-    pub(super) fn note(&self, identity: &IdentityName, fact: Fact) -> Result<RotationView, ServiceError> {
+    pub(super) fn note(
+        &self,
+        identity: &IdentityName,
+        fact: Fact,
+    ) -> Result<RotationView, ServiceError> {
         self.note_with(identity, Batch::new(), fact)
     }
 
@@ -92,7 +131,9 @@ impl Service {
     ) -> Result<RotationView, ServiceError> {
         let rotation = self.current_rotation(identity)?;
         let at = self.clock.now();
-        let noted = self.records.note(&rotation.id, at, batch, |_| Some(fact.clone()))?;
+        let noted = self
+            .records
+            .note(&rotation.id, at, batch, |_| Some(fact.clone()))?;
         let rotation = noted.unwrap_or(rotation);
         self.observer.noted(&rotation, at, &fact);
         self.rotation_view(&rotation)
@@ -116,12 +157,20 @@ impl Service {
                     continue;
                 }
             };
-            view.wake_at = [view.wake_at, advanced.wake_at()].into_iter().flatten().min();
+            view.wake_at = [view.wake_at, advanced.wake_at()]
+                .into_iter()
+                .flatten()
+                .min();
             match advanced.rotation {
                 Some(rotation) if rotation.outcome.is_none() => {
-                    let failing = rotation.troubles.values().map(|trouble| trouble.failure.message.clone());
-                    view.failed.extend(failing.map(|message| (identity.clone(), message)));
-                    view.in_progress.push((identity, rotation.phase(), advanced.decision));
+                    let failing = rotation
+                        .troubles
+                        .values()
+                        .map(|trouble| trouble.failure.message.clone());
+                    view.failed
+                        .extend(failing.map(|message| (identity.clone(), message)));
+                    view.in_progress
+                        .push((identity, rotation.phase(), advanced.decision));
                 }
                 _ => view.finished.push(identity),
             }
@@ -132,7 +181,10 @@ impl Service {
     /// The identities with a rotation in progress.
     pub fn rotating(&self) -> Result<Vec<IdentityName>, ServiceError> {
         let identities = self.records.identities()?.into_iter();
-        Ok(identities.filter(|i| i.value.rotation.is_some()).map(|i| i.value.name).collect())
+        Ok(identities
+            .filter(|i| i.value.rotation.is_some())
+            .map(|i| i.value.name)
+            .collect())
     }
 
     /// Plans the rotations whose lead times say that it is time. One that cannot be planned hinders no other.
@@ -141,17 +193,24 @@ impl Service {
         let mut begun = Vec::new();
         for identity in self.records.identities()? {
             let name = identity.value.name.clone();
-            let Some(policy) = config.policies.get(&identity.value.policy) else { continue };
+            let Some(policy) = config.policies.get(&identity.value.policy) else {
+                continue;
+            };
             let current = match identity.value.slots.current {
                 Some(number) => self.records.generation(&name, number)?.map(|g| g.value),
                 None => None,
             };
-            if !matches!(due(&identity.value, current.as_ref(), policy, self.clock.now()), Due::Now { .. }) {
+            if !matches!(
+                due(&identity.value, current.as_ref(), policy, self.clock.now()),
+                Due::Now { .. }
+            ) {
                 continue;
             }
             match self.plan(&identity, RotationReason::Scheduled) {
                 Ok(()) => begun.push(name),
-                Err(error) => tracing::error!(identity = %name, "could not plan its rotation: {error}"),
+                Err(error) => {
+                    tracing::error!(identity = %name, "could not plan its rotation: {error}")
+                }
             }
         }
         Ok(begun)
@@ -165,27 +224,53 @@ impl Service {
         };
         let _turn = turn.lock().await;
         let found = self.existing(identity)?.value;
-        let Some(generation) = found.rotation else { return Ok(Advanced { rotation: None, decision: None }) };
+        let Some(generation) = found.rotation else {
+            return Ok(Advanced {
+                rotation: None,
+                decision: None,
+            });
+        };
         let ports = self.ports(&found)?;
         let decision = self.driver(&ports).advance(identity).await?;
-        let id = RotationId { identity: identity.clone(), generation };
-        let rotation = self.records.rotation(&id)?.map(|replayed| replayed.rotation);
+        let id = RotationId {
+            identity: identity.clone(),
+            generation,
+        };
+        let rotation = self
+            .records
+            .rotation(&id)?
+            .map(|replayed| replayed.rotation);
         Ok(Advanced { rotation, decision })
     }
 
     /// Runs the step of preparing, and nothing else: nobody is written to by adding an identity.
     pub(super) async fn prepare(&self, identity: &IdentityName) -> Result<(), ServiceError> {
         let found = self.existing(identity)?.value;
-        let Some(generation) = found.rotation else { return Ok(()) };
-        let id = RotationId { identity: identity.clone(), generation };
+        let Some(generation) = found.rotation else {
+            return Ok(());
+        };
+        let id = RotationId {
+            identity: identity.clone(),
+            generation,
+        };
         let ports = self.ports(&found)?;
         let driver = self.driver(&ports);
-        if matches!(driver.decision(&id)?.next, Next::Run { step: Step::Prepare }) {
+        if matches!(
+            driver.decision(&id)?.next,
+            Next::Run {
+                step: Step::Prepare
+            }
+        ) {
             driver.run_once(&id).await?;
         }
-        let rotation = self.records.rotation(&id)?.map(|replayed| replayed.rotation);
+        let rotation = self
+            .records
+            .rotation(&id)?
+            .map(|replayed| replayed.rotation);
         match rotation.and_then(|rotation| rotation.troubles.get(&Step::Prepare).cloned()) {
-            Some(trouble) => Err(ServiceError::refused(trouble.failure.message).hint(trouble.failure.remedy)),
+            Some(trouble) => {
+                Err(ServiceError::refused(trouble.failure.message).hint(trouble.failure.remedy))
+            }
             None => Ok(()),
         }
     }
@@ -216,7 +301,10 @@ impl Service {
                 .map(|(destination, leg)| DestinationView {
                     destination: destination.clone(),
                     offered: leg.offer.as_ref().map(|letter| letter.at),
-                    acknowledged: leg.acknowledgement.as_ref().map(|a| (a.contact.clone(), a.at)),
+                    acknowledged: leg
+                        .acknowledgement
+                        .as_ref()
+                        .map(|a| (a.contact.clone(), a.at)),
                     confirmed: leg.confirmed.as_ref().map(|(at, _)| *at),
                     probe: leg.probe.as_deref().map(verdict),
                     proven: leg.proven.as_ref().map(|(at, _)| *at),
@@ -228,11 +316,20 @@ impl Service {
             connectors: rotation
                 .connectors
                 .iter()
-                .map(|(name, c)| (name.clone(), c.destination.clone(), c.activation.as_ref().map(|a| a.at)))
+                .map(|(name, c)| {
+                    (
+                        name.clone(),
+                        c.destination.clone(),
+                        c.activation.as_ref().map(|a| a.at),
+                    )
+                })
                 .collect(),
             history: history
                 .iter()
-                .map(|event| EventView { at: event.at, fact: event.fact.to_string() })
+                .map(|event| EventView {
+                    at: event.at,
+                    fact: event.fact.to_string(),
+                })
                 .collect(),
         })
     }
@@ -246,7 +343,10 @@ fn verdict(report: &ProbeReport) -> (crate::model::Verdict, String, jiff::Timest
 pub(super) fn signed_name(by: &str) -> Result<String, ServiceError> {
     let name = crate::model::one_line(by);
     if name.is_empty() {
-        return Err(ServiceError::refused("a decision needs the name of the person who makes it").hint("--by NAME"));
+        return Err(
+            ServiceError::refused("a decision needs the name of the person who makes it")
+                .hint("--by NAME"),
+        );
     }
     Ok(name)
 }

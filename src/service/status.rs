@@ -3,11 +3,7 @@
 use jiff::Timestamp;
 
 use super::{ConnectorView, Service, ServiceError, StatusView};
-use crate::{
-    delivery::Sink,
-    model::rotation::Rotation,
-    rotation::Decision,
-};
+use crate::{delivery::Sink, model::rotation::Rotation, rotation::Decision};
 
 /// What an activation of a rotation led to.
 #[derive(Clone, Debug)]
@@ -21,7 +17,9 @@ pub struct Advanced {
 impl Advanced {
     /// When to look again at the latest.
     pub fn wake_at(&self) -> Option<Timestamp> {
-        self.decision.as_ref().and_then(|decision| decision.next.wake_at())
+        self.decision
+            .as_ref()
+            .and_then(|decision| decision.next.wake_at())
     }
 }
 
@@ -54,7 +52,11 @@ impl Service {
             now: self.clock.now(),
             daemon_since: self.since,
             engine: self.records.engine().to_string(),
-            faults: self.faults.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone(),
+            faults: self
+                .faults
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner)
+                .clone(),
             identities: self.identities()?,
             connectors,
         })

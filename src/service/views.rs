@@ -5,8 +5,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    CertificateFacts, ConnectorName, ConnectorReport, Destination, EmailAddress, Fingerprint, GenerationNumber,
-    IdentityName, IssuerName, KeyAlgorithm, KeyId, KeyState, MessageId, PolicyName, Slots, Verdict,
+    CertificateFacts, ConnectorName, ConnectorReport, Destination, EmailAddress, Fingerprint,
+    GenerationNumber, IdentityName, IssuerName, KeyAlgorithm, KeyId, KeyState, MessageId,
+    PolicyName, Slots, Verdict,
     rotation::{Phase, RotationId, RotationReason},
 };
 use crate::rotation::{Decision, Due};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use super::{ServiceError, Service, error::chain};
+use super::{Service, ServiceError, error::chain};
 use crate::{
     config::{Config, MailConfig, MailSecurity},
     delivery::{Sink, Sinks},
@@ -32,19 +32,32 @@ impl Service {
         let config = self.config();
         let place = config.path.display();
         let policy = config.policies.get(&identity.policy).ok_or_else(|| {
-            ServiceError::failed(format!("{} lives by the policy {}, which is not there", identity.name, identity.policy))
-                .hint(format!("put {}.toml into the policy directory of {place}", identity.policy))
+            ServiceError::failed(format!(
+                "{} lives by the policy {}, which is not there",
+                identity.name, identity.policy
+            ))
+            .hint(format!(
+                "put {}.toml into the policy directory of {place}",
+                identity.policy
+            ))
         })?;
         let issuer = config.issuers.get(&identity.issuer).ok_or_else(|| {
-            ServiceError::failed(format!("{} is certified by {}, which is not in {place}", identity.name, identity.issuer))
-                .hint(format!("add [issuer.{}]", identity.issuer))
+            ServiceError::failed(format!(
+                "{} is certified by {}, which is not in {place}",
+                identity.name, identity.issuer
+            ))
+            .hint(format!("add [issuer.{}]", identity.issuer))
         })?;
         Ok(Setting {
             policy: policy.clone(),
             issuer: issuer.clone(),
             partners: config.partners.clone(),
             sender: config.mail.as_ref().map(|mail| sender(&config, mail)),
-            message_id_host: config.mail.as_ref().map(|mail| mail.message_id_host.clone()).unwrap_or_default(),
+            message_id_host: config
+                .mail
+                .as_ref()
+                .map(|mail| mail.message_id_host.clone())
+                .unwrap_or_default(),
             scope: config.scope_of(&identity.name),
         })
     }
@@ -52,16 +65,26 @@ impl Service {
     pub(super) fn ports(&self, identity: &Identity) -> Result<Ports, ServiceError> {
         let config = self.config();
         let mailer = config.mail.as_ref().map(mailer).transpose()?;
-        let sinks = config.connectors.iter().map(|(name, c)| (name.clone(), c.sink.clone())).collect();
+        let sinks = config
+            .connectors
+            .iter()
+            .map(|(name, c)| (name.clone(), c.sink.clone()))
+            .collect();
         Ok(Ports {
             setting: self.setting(identity)?,
             mailer,
             prober: TlsProber::new(ProbeLimits::default()),
-            sinks: Sinks { sinks, hub: self.hub().clone() },
+            sinks: Sinks {
+                sinks,
+                hub: self.hub().clone(),
+            },
         })
     }
 
-    pub(super) fn driver<'a>(&'a self, ports: &'a Ports) -> Driver<'a, SmtpMailer, TlsProber, Sinks> {
+    pub(super) fn driver<'a>(
+        &'a self,
+        ports: &'a Ports,
+    ) -> Driver<'a, SmtpMailer, TlsProber, Sinks> {
         Driver {
             records: &self.records,
             setting: &ports.setting,
@@ -77,17 +100,26 @@ impl Service {
     /// What cannot be laid out is shown as a fault and hinders nobody else.
     pub fn seat_connectors(&self) {
         let config = self.config();
-        let sockets = config.connectors.iter().filter(|(_, c)| c.sink == Sink::Socket);
-        self.hub().seat(sockets.clone().map(|(name, _)| name.clone()));
+        let sockets = config
+            .connectors
+            .iter()
+            .filter(|(_, c)| c.sink == Sink::Socket);
+        self.hub()
+            .seat(sockets.clone().map(|(name, _)| name.clone()));
         let mut faults = Vec::new();
         for (name, connector) in sockets {
-            let laid = self.wanted(name, &connector.destination).and_then(|wanted| {
-                let Some((identity, generation)) = wanted else { return Ok(()) };
-                let setting = self.setting(&identity)?;
-                let credentials = self.credentials(&identity, generation)?;
-                self.hub().lay_out(name, handover(&credentials, generation, &setting.policy));
-                Ok(())
-            });
+            let laid = self
+                .wanted(name, &connector.destination)
+                .and_then(|wanted| {
+                    let Some((identity, generation)) = wanted else {
+                        return Ok(());
+                    };
+                    let setting = self.setting(&identity)?;
+                    let credentials = self.credentials(&identity, generation)?;
+                    self.hub()
+                        .lay_out(name, handover(&credentials, generation, &setting.policy));
+                    Ok(())
+                });
             if let Err(error) = laid {
                 faults.push(format!("connector {name}: {error}"));
             }
@@ -104,13 +136,18 @@ impl Service {
         destination: &crate::model::Destination,
     ) -> Result<Option<(Identity, GenerationNumber)>, ServiceError> {
         let config = self.config();
-        let Some((_, environment)) = config.environment(destination) else { return Ok(None) };
-        let Some(found) = self.records.identity(&environment.identity)? else { return Ok(None) };
+        let Some((_, environment)) = config.environment(destination) else {
+            return Ok(None);
+        };
+        let Some(found) = self.records.identity(&environment.identity)? else {
+            return Ok(None);
+        };
         let identity = found.value;
         let rotating = match identity.rotation {
-            Some(generation) => {
-                self.records.rotation(&RotationId { identity: identity.name.clone(), generation })?
-            }
+            Some(generation) => self.records.rotation(&RotationId {
+                identity: identity.name.clone(),
+                generation,
+            })?,
             None => None,
         };
         let generation = match rotating {
@@ -128,11 +165,26 @@ impl Service {
         generation: GenerationNumber,
     ) -> Result<Credentials, ServiceError> {
         let name = &identity.name;
-        let gone = || ServiceError::failed(format!("generation {generation} of {name} has no private key"));
-        let record = self.records.generation(name, generation)?.ok_or_else(gone)?.value;
-        let key = self.records.private_key(name, generation)?.ok_or_else(gone)?;
+        let gone = || {
+            ServiceError::failed(format!(
+                "generation {generation} of {name} has no private key"
+            ))
+        };
+        let record = self
+            .records
+            .generation(name, generation)?
+            .ok_or_else(gone)?
+            .value;
+        let key = self
+            .records
+            .private_key(name, generation)?
+            .ok_or_else(gone)?;
         let key = PrivateKey::from_pkcs8(key).map_err(|error| ServiceError::from_error(&error))?;
-        let chain = record.chain.into_iter().map(|certificate| certificate.0).collect();
+        let chain = record
+            .chain
+            .into_iter()
+            .map(|certificate| certificate.0)
+            .collect();
         Credentials::new(chain, key).map_err(|error| ServiceError::from_error(&error))
     }
 }
@@ -150,11 +202,19 @@ fn mailer(mail: &MailConfig) -> Result<SmtpMailer, ServiceError> {
     let credentials = match &mail.login {
         None => None,
         Some((user, file)) => {
-            let password = std::fs::read_to_string(file).map(Zeroizing::new).map_err(|error| {
-                ServiceError::failed(format!("the mail password cannot be read from {}: {error}", file.display()))
+            let password = std::fs::read_to_string(file)
+                .map(Zeroizing::new)
+                .map_err(|error| {
+                    ServiceError::failed(format!(
+                        "the mail password cannot be read from {}: {error}",
+                        file.display()
+                    ))
                     .hint("name a file that only this user can read in mail.password-file")
-            })?;
-            Some((user.clone(), Zeroizing::new(password.trim_end_matches(['\r', '\n']).to_owned())))
+                })?;
+            Some((
+                user.clone(),
+                Zeroizing::new(password.trim_end_matches(['\r', '\n']).to_owned()),
+            ))
         }
     };
     let settings = SmtpSettings {
@@ -169,7 +229,7 @@ fn mailer(mail: &MailConfig) -> Result<SmtpMailer, ServiceError> {
         server_name: mail.server_name.clone(),
         credentials,
         hello_name: mail.message_id_host.clone(),
-        timeout: MAIL_TIMEOUT,
+        timeout: MAIL_TIMEOUT.unsigned(),
     };
     SmtpMailer::new(settings).map_err(|error| ServiceError::failed(chain(&error)))
 }

@@ -41,10 +41,11 @@ impl<M: Mailer, P: Prober, B: Publisher> Driver<'_, M, P, B> {
             .await
             .map_err(|error| StepError::from_error(&error, true, "try again"))?
             .map_err(|error| StepError::from_error(&error, false, "choose another kind of key"))?;
-        let request = pki::request::certification_request(&key, &identity.subject).map_err(|error| {
-            StepError::from_error(&error, false, "correct the names of the identity")
-        })?;
-        let chain_der = self.certify(&identity, &key, &request)?;
+        let request =
+            pki::request::certification_request(&key, &identity.subject).map_err(|error| {
+                StepError::from_error(&error, false, "correct the names of the identity")
+            })?;
+        let chain_der = self.certify(&identity, &key)?;
         let mut generation = Generation {
             identity: name.clone(),
             number: rotation.to(),
@@ -84,7 +85,6 @@ impl<M: Mailer, P: Prober, B: Publisher> Driver<'_, M, P, B> {
         &self,
         identity: &Identity,
         key: &PrivateKey,
-        request: &[u8],
     ) -> Result<Option<Certified>, StepError> {
         let fault = |error: &dyn std::error::Error| {
             StepError::from_error(
@@ -117,7 +117,7 @@ impl<M: Mailer, P: Prober, B: Publisher> Driver<'_, M, P, B> {
                 let authority = issuing_authority(&record.value).map_err(|error| fault(&error))?;
                 let certificate = authority
                     .issue(
-                        request,
+                        key.public_key(),
                         &identity.subject,
                         validity,
                         &serial,
@@ -205,7 +205,11 @@ pub(crate) fn judge(
         algorithms: setting.policy.key.allowed.clone(),
         max_validity: setting.policy.certificate.max_validity,
         // One that would be due at once would be replaced for ever.
-        min_remaining: setting.policy.certificate.min_remaining.max(setting.policy.lead_time.total()),
+        min_remaining: setting
+            .policy
+            .certificate
+            .min_remaining
+            .max(setting.policy.lead_time.total()),
     };
     Ok(lint::lint(&LintInput {
         chain,
