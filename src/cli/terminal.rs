@@ -9,7 +9,7 @@ use crate::service::ServiceError;
 
 /// The two streams, and whether they may be coloured.
 #[derive(Clone, Copy, Debug)]
-pub struct Terminal {
+pub(super) struct Terminal {
     colour: bool,
 }
 
@@ -23,7 +23,9 @@ impl Terminal {
     /// Colours only where a terminal is there and nobody asked for none (`NO_COLOR`).
     pub fn new() -> Self {
         let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        Self { colour: !unwanted && io::stderr().is_terminal() }
+        Self {
+            colour: !unwanted && io::stderr().is_terminal(),
+        }
     }
 
     /// A result. A reader who has gone away has had enough.
@@ -59,16 +61,26 @@ impl Terminal {
     }
 
     fn say(self, word: &str, colour: AnsiColor, text: &str) {
-        let style = if self.colour { Style::new().fg_color(Some(colour.into())).bold() } else { Style::new() };
+        let style = if self.colour {
+            Style::new().fg_color(Some(colour.into())).bold()
+        } else {
+            Style::new()
+        };
         let _ = writeln!(io::stderr(), "countersign: {style}{word}:{style:#} {text}");
     }
 
     /// Asks a person for a passphrase, at the terminal and nowhere else.
     pub fn passphrase(self, prompt: &str) -> Result<Zeroizing<String>, ServiceError> {
-        rpassword::prompt_password(prompt).map(Zeroizing::new).map_err(|error| {
-            ServiceError::locked(format!("there is no terminal to ask for the passphrase at: {error}"))
-                .hint("name a passphrase-file, credential or key-file in [store] of countersign.toml")
-        })
+        rpassword::prompt_password(prompt)
+            .map(Zeroizing::new)
+            .map_err(|error| {
+                ServiceError::locked(format!(
+                    "there is no terminal to ask for the passphrase at: {error}"
+                ))
+                .hint(
+                    "name a passphrase-file, credential or key-file in [store] of countersign.toml",
+                )
+            })
     }
 
     /// Asks for a new passphrase, twice.
@@ -81,7 +93,9 @@ impl Terminal {
             .hint("take five or six words at random"));
         }
         if *first != *self.passphrase("the same again: ")? {
-            return Err(ServiceError::failed("the two passphrases differ").hint("run the command again"));
+            return Err(
+                ServiceError::failed("the two passphrases differ").hint("run the command again")
+            );
         }
         Ok(first)
     }

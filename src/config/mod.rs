@@ -137,6 +137,11 @@ impl Config {
         resolve::load(path)
     }
 
+    /// The policies that the program brings along.
+    pub fn shipped_policies() -> BTreeMap<PolicyName, Policy> {
+        resolve::shipped()
+    }
+
     /// The environment behind a destination.
     pub fn environment(&self, destination: &Destination) -> Option<(&Partner, &Environment)> {
         let partner = self.partners.get(&destination.partner)?;

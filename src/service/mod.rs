@@ -139,7 +139,7 @@ impl Service {
                 generation,
             } => Reply::Pem(self.certificate(&identity, generation)?),
             Request::IdentityImport { identity, file } => {
-                Reply::Rotation(self.import(&identity, file.as_bytes())?)
+                Reply::Rotation(self.import(&identity, &file)?)
             }
             Request::IssuerCreate {
                 issuer,
