@@ -21,7 +21,7 @@ impl Default for Terminal {
 
 impl Terminal {
     /// Colours only where a terminal is there and nobody asked for none (`NO_COLOR`).
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         Self {
             colour: !unwanted && io::stderr().is_terminal(),
@@ -29,7 +29,7 @@ impl Terminal {
     }
 
     /// A result. A reader who has gone away has had enough.
-    pub fn result(self, text: &str) {
+    pub(super) fn result(self, text: &str) {
         let mut out = io::stdout().lock();
         let _ = out.write_all(text.as_bytes());
         if !text.ends_with('\n') {
@@ -38,7 +38,7 @@ impl Terminal {
     }
 
     /// An error with its next step.
-    pub fn error(self, error: &ServiceError) {
+    pub(super) fn error(self, error: &ServiceError) {
         self.say("error", AnsiColor::Red, &error.message);
         if let Some(hint) = &error.hint {
             self.hint(hint);
@@ -46,19 +46,15 @@ impl Terminal {
     }
 
     /// A next step.
-    pub fn hint(self, text: &str) {
+    pub(super) fn hint(self, text: &str) {
         self.say("hint", AnsiColor::Cyan, text);
     }
 
     /// Something to mind.
-    pub fn warning(self, text: &str) {
+    pub(super) fn warning(self, text: &str) {
         self.say("warning", AnsiColor::Yellow, text);
     }
 
-    /// Something that happens.
-    pub fn progress(self, text: &str) {
-        let _ = writeln!(io::stderr(), "{text}");
-    }
 
     fn say(self, word: &str, colour: AnsiColor, text: &str) {
         let style = if self.colour {
@@ -70,7 +66,7 @@ impl Terminal {
     }
 
     /// Asks a person for a passphrase, at the terminal and nowhere else.
-    pub fn passphrase(self, prompt: &str) -> Result<Zeroizing<String>, ServiceError> {
+    pub(super) fn passphrase(self, prompt: &str) -> Result<Zeroizing<String>, ServiceError> {
         rpassword::prompt_password(prompt)
             .map(Zeroizing::new)
             .map_err(|error| {
@@ -84,7 +80,7 @@ impl Terminal {
     }
 
     /// Asks for a new passphrase, twice.
-    pub fn new_passphrase(self) -> Result<Zeroizing<String>, ServiceError> {
+    pub(super) fn new_passphrase(self) -> Result<Zeroizing<String>, ServiceError> {
         let first = self.passphrase("new passphrase for the store: ")?;
         if first.chars().count() < SHORTEST_PASSPHRASE {
             return Err(ServiceError::failed(format!(
