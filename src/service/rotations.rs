@@ -141,6 +141,7 @@ impl Service {
 
     /// Begins what is due, and drives every rotation as far as it goes now.
     pub(super) async fn renew(&self) -> Result<RenewView, ServiceError> {
+        self.deliver_missing().await;
         let mut view = RenewView {
             schema: 1,
             started: self.begin_due()?,
