@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod drain;
+mod foreign;
 mod peers;
 mod pki;
 mod sources;
