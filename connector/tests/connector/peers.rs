@@ -225,6 +225,49 @@ async fn serve_held(mut stream: tokio::net::TcpStream, mut released: watch::Rece
     }
 }
 
+/// A way to a server on which every connection waits at a gate before its first byte gets through.
+pub(crate) struct Gate {
+    pub(crate) address: SocketAddr,
+    waiting: watch::Receiver<usize>,
+    open: watch::Sender<bool>,
+}
+
+impl Gate {
+    pub(crate) async fn before(server: SocketAddr) -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (count, waiting) = watch::channel(0);
+        let (open, opened) = watch::channel(false);
+        tokio::spawn(async move {
+            while let Ok((mut client, _)) = listener.accept().await {
+                count.send_modify(|count| *count += 1);
+                let mut opened = opened.clone();
+                tokio::spawn(async move {
+                    if opened.wait_for(|open| *open).await.is_ok() {
+                        let mut server = tokio::net::TcpStream::connect(server).await.unwrap();
+                        // Either end may close as it likes.
+                        let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
+                    }
+                });
+            }
+        });
+        Self {
+            address,
+            waiting,
+            open,
+        }
+    }
+
+    /// Waits until somebody stands at the gate.
+    pub(crate) async fn reached(&mut self) {
+        self.waiting.wait_for(|count| *count > 0).await.unwrap();
+    }
+
+    pub(crate) fn open(&self) {
+        self.open.send_replace(true);
+    }
+}
+
 fn put(path: &Path, text: &str) {
     File::create(path)
         .unwrap()
@@ -264,6 +307,11 @@ http {{
     # Closes a connection at its second request without an answer.
     location /once {{ if ($connection_requests = 2) {{ return 444; }} return 200 ok; }}
     {held}
+  }}
+  # Asks nobody for a certificate.
+  server {{
+    listen {address} ssl; server_name open.localhost;
+    ssl_certificate {at}/server.pem; ssl_certificate_key {at}/server.pem; ssl_protocols {protocols};
   }}
 }}
 "

@@ -34,7 +34,7 @@ impl Pki {
     pub(crate) fn server_pem(&self) -> String {
         let server = self.issue(
             "server",
-            &["localhost", "127.0.0.1"],
+            &["localhost", "open.localhost"],
             ExtendedKeyUsagePurpose::ServerAuth,
         );
         server.pem()

@@ -5,7 +5,7 @@ use hyper::Method;
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 
-use crate::peers::{Peer, Product, Seen, ask};
+use crate::peers::{Gate, Peer, Product, Seen, ask};
 use crate::pki::Pki;
 use crate::request;
 
@@ -156,5 +156,62 @@ async fn a_server_that_the_anchors_do_not_vouch_for_is_refused() {
             status.open_current
         ),
         (1, 1, 0, 0)
+    );
+}
+
+#[tokio::test]
+async fn a_handshake_that_is_overtaken_by_the_swap_is_made_again_with_the_new_identity() {
+    let pki = Pki::new();
+    let peer = Peer::start(Product::Nginx, Versions::Both, &pki, None);
+    let mut gate = Gate::before(peer.address()).await;
+    let (mut publisher, subscription) = reload::channel();
+    publisher.publish(pki.client("first").bundle());
+    let base = format!("https://localhost:{}", gate.address.port());
+    let client = Client::builder(pki.tls(Versions::Both))
+        .base(base)
+        .build(subscription)
+        .unwrap();
+    let overtaken = tokio::spawn({
+        let client = client.clone();
+        async move { client.request(request(Method::POST, "/")).await.unwrap() }
+    });
+    gate.reached().await;
+    publisher.publish(pki.client("second").bundle());
+    gate.open();
+    assert_eq!(
+        Seen::of(overtaken.await.unwrap().headers()),
+        Seen::full("second")
+    );
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_ask_for_the_identity_is_no_evidence_of_its_use() {
+    let pki = Pki::new();
+    let peer = Peer::start(Product::Nginx, Versions::Both, &pki, None);
+    let (mut publisher, subscription) = reload::channel();
+    publisher.publish(pki.client("first").bundle());
+    let identity = Identity::new(subscription.clone(), pki.tls(Versions::Both));
+    let connect = async |name: &'static str| {
+        let stream = TcpStream::connect(peer.address()).await.unwrap();
+        identity
+            .connect(stream, ServerName::try_from(name).unwrap())
+            .await
+            .unwrap()
+    };
+    let _unasked = connect("open.localhost").await;
+    let status = subscription.status();
+    assert_eq!(
+        (
+            status.open_current,
+            status.handshakes_current,
+            status.in_use
+        ),
+        (1, 0, None)
+    );
+    let asked = connect("localhost").await;
+    let status = subscription.status();
+    assert_eq!(
+        (status.handshakes_current, status.in_use),
+        (1, Some(asked.generation().fingerprint()))
     );
 }
