@@ -102,7 +102,7 @@ impl Records {
             .list_prefix(GENERATIONS, &format!("{identity}/"))?;
         records
             .into_iter()
-            .map(|record| decode(GENERATIONS, record))
+            .map(|record| decode(GENERATIONS, &record))
             .collect()
     }
 
@@ -163,7 +163,7 @@ impl Records {
     ) -> Result<Option<Versioned<T>>, RecordsError> {
         self.store
             .read(collection, id)?
-            .map(|record| decode(collection, record))
+            .map(|record| decode(collection, &record))
             .transpose()
     }
 
@@ -174,14 +174,14 @@ impl Records {
         self.store
             .list(collection)?
             .into_iter()
-            .map(|record| decode(collection, record))
+            .map(|record| decode(collection, &record))
             .collect()
     }
 }
 
 fn decode<T: DeserializeOwned>(
     collection: &'static str,
-    record: Record,
+    record: &Record,
 ) -> Result<Versioned<T>, RecordsError> {
     let value =
         serde_json::from_slice(&record.bytes).map_err(|source| RecordsError::Unreadable {

@@ -136,7 +136,7 @@ impl Service {
                         batch = batch.code(letter, &code);
                     }
                 }
-                self.note_with(identity, batch, Fact::Acknowledged { acknowledgement })?;
+                self.note_with(identity, batch, &Fact::Acknowledged { acknowledgement })?;
                 Ok(LetterView {
                     schema: 1,
                     accepted: true,

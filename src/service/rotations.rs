@@ -120,14 +120,14 @@ impl Service {
         identity: &IdentityName,
         fact: Fact,
     ) -> Result<RotationView, ServiceError> {
-        self.note_with(identity, Batch::new(), fact)
+        self.note_with(identity, Batch::new(), &fact)
     }
 
     pub(super) fn note_with(
         &self,
         identity: &IdentityName,
         batch: Batch,
-        fact: Fact,
+        fact: &Fact,
     ) -> Result<RotationView, ServiceError> {
         let rotation = self.current_rotation(identity)?;
         let at = self.clock.now();
@@ -135,7 +135,7 @@ impl Service {
             .records
             .note(&rotation.id, at, batch, |_| Some(fact.clone()))?;
         let rotation = noted.unwrap_or(rotation);
-        self.observer.noted(&rotation, at, &fact);
+        self.observer.noted(&rotation, at, fact);
         self.rotation_view(&rotation)
     }
 
@@ -210,7 +210,7 @@ impl Service {
             match self.plan(&identity, RotationReason::Scheduled) {
                 Ok(()) => begun.push(name),
                 Err(error) => {
-                    tracing::error!(identity = %name, "could not plan its rotation: {error}")
+                    tracing::error!(identity = %name, "could not plan its rotation: {error}");
                 }
             }
         }
