@@ -68,7 +68,7 @@ impl Service {
             },
             at: self.clock.now(),
         };
-        self.note(&statement.identity, Fact::Acknowledged { acknowledgement })
+        self.note(&statement.identity, &Fact::Acknowledged { acknowledgement })
     }
 
     /// A mail, as a mail filter hands it over. Whatever it is, it is kept with what it was taken for.
@@ -195,7 +195,7 @@ impl Service {
                 );
                 self.note(
                     identity,
-                    Fact::Declined {
+                    &Fact::Declined {
                         destination,
                         contact,
                         reason,
