@@ -1,11 +1,13 @@
 //! What partners say, and what an operator says for them.
 
+use zeroize::Zeroizing;
+
 use super::{
     InboxView, LetterView, RotationView, Service, ServiceError, Statement, error::chain,
     rotations::signed_name,
 };
 use crate::{
-    exchange::{Expectations, Inbound, OpenOffer, Refusal, evaluate},
+    exchange::{Expectations, Inbound, OpenOffer, Refusal, evaluate, smime::DecryptionKey},
     model::{Acknowledgement, Channel, EmailAddress, IdentityName, Role, one_line, rotation::Fact},
     records::{Batch, InboxRecord, Versioned},
 };
@@ -74,7 +76,8 @@ impl Service {
     /// A mail, as a mail filter hands it over. Whatever it is, it is kept with what it was taken for.
     pub(super) fn receive(&self, mail: &[u8]) -> Result<LetterView, ServiceError> {
         let now = self.clock.now();
-        let inbound = Inbound::parse(mail).map_err(|error| ServiceError::refused(chain(&error)))?;
+        let inbound = Inbound::parse_with(mail, &self.mail_keys()?)
+            .map_err(|error| ServiceError::refused(chain(&error)))?;
         let id = &inbound.message_id;
         let known = self.records.inbound(id)?;
         if let Some(known) = known.as_ref().filter(|known| known.value.accepted) {
@@ -156,6 +159,23 @@ impl Service {
                 })
             }
         }
+    }
+
+    /// What opens replies that were encrypted to us: the key that our letters are signed with.
+    fn mail_keys(&self) -> Result<Vec<DecryptionKey>, ServiceError> {
+        let Some(signer) = self.records.signer()? else {
+            return Ok(Vec::new());
+        };
+        let key = Zeroizing::new(hex::decode(signer.value.key.as_bytes()).unwrap_or_default());
+        let certificate = signer
+            .value
+            .chain
+            .first()
+            .map(|leaf| leaf.0.as_slice())
+            .unwrap_or_default();
+        let key = DecryptionKey::new(key, certificate)
+            .map_err(|error| ServiceError::from_error(&error))?;
+        Ok(vec![key])
     }
 
     /// A contact said no: to the letter that was answered, or to everything that was offered to their organisation.
