@@ -1,7 +1,5 @@
 //! What partners say, and what an operator says for them.
 
-use zeroize::Zeroizing;
-
 use super::{
     InboxView, LetterView, RotationView, Service, ServiceError, Statement, error::chain,
     rotations::signed_name,
@@ -166,7 +164,7 @@ impl Service {
         let Some(signer) = self.records.signer()? else {
             return Ok(Vec::new());
         };
-        let key = Zeroizing::new(hex::decode(signer.value.key.as_bytes()).unwrap_or_default());
+        let key = signer.value.key.expose();
         let certificate = signer
             .value
             .chain
