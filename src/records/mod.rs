@@ -29,9 +29,8 @@ use countersign_store::{Record, Store};
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
-use crate::{
-    exchange::PendingCode,
-    model::{Generation, GenerationNumber, Identity, IdentityName, IssuerName, MessageId},
+use crate::model::{
+    Generation, GenerationNumber, Identity, IdentityName, IssuerName, MessageId, PendingCode,
 };
 
 const IDENTITIES: &str = "identity";

@@ -7,13 +7,10 @@
 use super::{Done, StepError};
 use crate::{
     delivery::Publisher,
-    exchange::{
-        Draft, LetterFacts, Mailer, OneTimeCode, Overlap, PendingCode, SealedLetter, Sender,
-        smime::Signer,
-    },
+    exchange::{Draft, LetterFacts, Mailer, OneTimeCode, Overlap, Sender, smime::Signer},
     model::{
-        Contact, Destination, Generation, GenerationNumber, LetterKind, MessageId, Role,
-        SentLetter,
+        Contact, Destination, Generation, GenerationNumber, LetterKind, MessageId, PendingCode,
+        Role, SealedLetter, SentLetter,
         rotation::{Output, Rotation},
     },
     probe::Prober,
