@@ -231,12 +231,10 @@ impl Deciding<'_> {
             return self.attempt(Step::Probe { destination: d() });
         }
         // The wire is asked while people are waited for: silent but accepted is worth knowing.
-        if leg.proven.is_none() {
-            if self.next_probe(leg) <= self.now {
-                let probe = self.attempt(Step::Probe { destination: d() });
-                if matches!(probe, Next::Run { .. }) {
-                    return probe;
-                }
+        if leg.proven.is_none() && self.next_probe(leg) <= self.now {
+            let probe = self.attempt(Step::Probe { destination: d() });
+            if matches!(probe, Next::Run { .. }) {
+                return probe;
             }
         }
         if leg.confirmed.is_none() {
