@@ -18,7 +18,11 @@ pub(super) fn configuration(path: &Path) -> Result<Config, ServiceError> {
 }
 
 /// Answers a request: through the daemon's socket when one runs, else by opening the store.
-pub(super) async fn ask(terminal: Terminal, path: &Path, request: Request) -> Result<Reply, ServiceError> {
+pub(super) async fn ask(
+    terminal: Terminal,
+    path: &Path,
+    request: Request,
+) -> Result<Reply, ServiceError> {
     let config = configuration(path)?;
     let socket = daemon::control_socket(&config.runtime);
     if daemon::is_running(&socket).await {
@@ -34,7 +38,11 @@ pub(super) async fn ask(terminal: Terminal, path: &Path, request: Request) -> Re
 }
 
 /// Opens the store.
-pub(super) fn open(terminal: Terminal, config: Config, as_daemon: bool) -> Result<Service, ServiceError> {
+pub(super) fn open(
+    terminal: Terminal,
+    config: Config,
+    as_daemon: bool,
+) -> Result<Service, ServiceError> {
     let records = unlock::open(terminal, &config.store)?;
     let clock = service::system_clock();
     let since = as_daemon.then(|| clock.now());

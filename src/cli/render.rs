@@ -170,6 +170,9 @@ fn connector_line(out: &mut String, view: &ConnectorView, now: Timestamp) -> std
         }
         (None, Some(0)) => writeln!(out, "not connected"),
         (None, Some(_)) => writeln!(out, "connected, has not reported yet"),
+        (None, None) if view.delivery == "socket" => {
+            writeln!(out, "not connected, since no daemon runs")
+        }
         (None, None) => writeln!(out, "reached by files"),
     }
 }
@@ -248,8 +251,8 @@ fn rotation(out: &mut String, view: &RotationView, now: Timestamp) -> std::fmt::
     for leg in &view.destinations {
         writeln!(out, "\n{}", leg.destination)?;
         let mut line = |word: &str, at: Option<Timestamp>, more: &str| match at {
-            Some(at) => writeln!(out, "  {word:<12}{}{more}", when(at, now)),
-            None => writeln!(out, "  {word:<12}not yet"),
+            Some(at) => writeln!(out, "  {word:<13}{}{more}", when(at, now)),
+            None => writeln!(out, "  {word:<13}not yet"),
         };
         line("offered", leg.offered, "")?;
         let by = leg
@@ -267,17 +270,25 @@ fn rotation(out: &mut String, view: &RotationView, now: Timestamp) -> std::fmt::
         line("activated", leg.activated, "")?;
         line("old gone", leg.retired, "")?;
         if let Some((verdict, summary, at)) = &leg.probe {
-            writeln!(out, "  probe, new  {verdict} {}: {summary}", when(*at, now))?;
+            writeln!(
+                out,
+                "  probe, new   {verdict} {}: {summary}",
+                when(*at, now)
+            )?;
         }
         if let Some((verdict, summary, at)) = &leg.refusal {
-            writeln!(out, "  probe, old  {verdict} {}: {summary}", when(*at, now))?;
+            writeln!(
+                out,
+                "  probe, old   {verdict} {}: {summary}",
+                when(*at, now)
+            )?;
         }
         if let Some(next) = view
             .next
             .as_ref()
             .and_then(|decision| decision.destinations.get(&leg.destination))
         {
-            writeln!(out, "  next        {}", sentence(next, now))?;
+            writeln!(out, "  next         {}", sentence(next, now))?;
         }
     }
     if !view.connectors.is_empty() {
@@ -304,7 +315,7 @@ pub(super) fn sentence(next: &Next, now: Timestamp) -> String {
     match next {
         Next::Run { step } => format!("{step}, now"),
         Next::Rescope => "take over what the configuration wants reached, now".to_owned(),
-        Next::WaitUntil { until, why } => format!("waits until {}: {why}", when(*until, now)),
+        Next::WaitUntil { until, why } => format!("waits ({}): {why}", when(*until, now)),
         Next::AwaitPartner {
             destination,
             what,

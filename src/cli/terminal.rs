@@ -55,7 +55,6 @@ impl Terminal {
         self.say("warning", AnsiColor::Yellow, text);
     }
 
-
     fn say(self, word: &str, colour: AnsiColor, text: &str) {
         let style = if self.colour {
             Style::new().fg_color(Some(colour.into())).bold()

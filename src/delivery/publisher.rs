@@ -62,6 +62,19 @@ impl Sinks {
     }
 }
 
+impl Sinks {
+    /// The certificate that lies where a reader of files looks for it; `None` when there is none that can be read.
+    pub fn published(&self, connector: &ConnectorName) -> Option<Fingerprint> {
+        match self.sinks.get(connector)? {
+            Sink::Socket => None,
+            Sink::Bundle(sink) => files::published(&sink.path),
+            Sink::Directory(sink) => {
+                files::published(&sink.path.join("current").join("bundle.pem"))
+            }
+        }
+    }
+}
+
 impl Publisher for Sinks {
     async fn publish(
         &self,

@@ -7,7 +7,7 @@ mod prepare;
 mod probing;
 
 pub use activate::handover;
-pub use prepare::issuing_authority;
+pub use prepare::{RehearsalError, issuing_authority};
 pub(super) use prepare::{judge, violations};
 
 use super::{
