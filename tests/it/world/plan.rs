@@ -129,7 +129,7 @@ path = "store"
 key-file = "store.key"
 [ops]
 name = "Align Ops"
-phone = "+49 228 1"
+organization = "Align"
 [mail]
 from = "ops@align.test"
 host = "127.0.0.1"
