@@ -14,3 +14,16 @@ mod story;
 
 /// What the contact finds in the mailbox.
 mod story_mail;
+
+/// Self-signed certificates, and those of the partner's own authority.
+mod story_issuers;
+
+/// Identities that reach their programs as files.
+mod story_files;
+
+/// Daemons that are stopped and killed while a rotation is under way.
+mod story_restarts;
+
+/// Death at every append to a journal.
+#[cfg(feature = "fault-injection")]
+mod story_kills;

@@ -10,10 +10,11 @@ mod run;
 pub(crate) use connector::{Load, MARK};
 pub(crate) use office::Office;
 pub(crate) use partner::{Letter, pem_blocks, sha1, sha256};
-pub(crate) use plan::Plan;
+pub(crate) use plan::{Drive, Plan};
 pub(crate) use run::{Outcome, phase};
 
 use std::{
+    cell::Cell,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     sync::Arc,
@@ -42,8 +43,11 @@ pub(crate) struct World {
     pub(crate) contact: Identity,
     /// Who certifies the gateway.
     pub(crate) gateway_root: Authority,
+    /// The root of the partner's own authority, which no letter has to bring.
+    pub(crate) partner_root: Option<String>,
     /// What the configuration says.
     pub(crate) plan: Plan,
+    deaths: Cell<u32>,
     directory: TempDir,
 }
 
@@ -74,7 +78,9 @@ impl World {
                 ..Request::new(Purpose::Email, &plan.contact)
             }),
             gateway_root,
+            partner_root: None,
             plan,
+            deaths: Cell::new(0),
             directory: tempfile::tempdir().unwrap(),
         };
         world.write_configuration();
@@ -96,8 +102,60 @@ impl World {
     }
 
     /// Adds the identity as the plan says.
-    pub(crate) fn add_identity(&self) -> serde_json::Value {
-        self.json(&self.plan.identity_add())
+    pub(crate) fn add_identity(&self) {
+        self.drive(&self.plan.identity_add(), b"");
+        self.identity();
+    }
+
+    /// The first generation, from the letter to its being in use.
+    #[track_caller]
+    pub(crate) fn establish(&mut self) -> Letter {
+        self.add_identity();
+        let offer = self.await_letter("offer.1.jira.1.");
+        self.install(&offer);
+        self.acknowledge(&offer);
+        self.wait_until("the first generation is in use", 40, phase("completed"));
+        offer
+    }
+
+    /// The second generation, from the command that begins it to the end of the first.
+    #[track_caller]
+    pub(crate) fn replace(&mut self) -> Letter {
+        self.drive(&["rotation", "start", IDENTITY], b"");
+        let offer = self.await_letter("offer.1.jira.2.");
+        self.install(&offer);
+        self.acknowledge(&offer);
+        let notice = self.await_letter("removal-notice.1.jira.2.");
+        self.remove(&notice);
+        self.wait_until("the rotation is completed", 40, phase("completed"));
+        offer
+    }
+
+    /// Asserts how a story must end: two generations, the first without its key, and each letter once.
+    #[track_caller]
+    pub(crate) fn assert_replaced(&self) {
+        let identity = self.identity();
+        let states: Vec<_> = identity["generations"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|g| &g["key_state"])
+            .collect();
+        assert_eq!(states, ["destroyed", "active"], "{identity:#}");
+        let kinds: Vec<_> = self
+            .message_ids()
+            .iter()
+            .map(|id| id.split(".acme.").next().unwrap().to_owned())
+            .collect();
+        assert_eq!(
+            kinds,
+            [
+                "offer.1.jira.1",
+                "offer.1.jira.2",
+                "removal-notice.1.jira.2"
+            ]
+        );
+        self.ok(&["exchange", "status"]);
     }
 
     /// A path in the installation's directory.

@@ -138,7 +138,8 @@ impl World {
     /// Installs what a letter offers at the gateway, as the letter says: authorities and pins, or pins alone for a
     /// certificate without authority.
     pub(crate) fn install(&mut self, letter: &Letter) {
-        let (pins, chain) = (letter.pins(), letter.chain());
+        let (pins, mut chain) = (letter.pins(), letter.chain());
+        chain.extend(self.partner_root.clone());
         assert!(
             pins.contains(&sha1(&chain[0])),
             "the pins are not of the certificate: {}",
@@ -218,7 +219,7 @@ impl World {
 
     /// Hands a mail over as a mail filter does.
     pub(crate) fn receive(&self, mail: &[u8]) -> Outcome {
-        self.run_with(&["exchange", "receive"], mail, &[])
+        self.drive(&["exchange", "receive"], mail)
     }
 
     /// Answers a letter by the code that it bears; it must be taken.

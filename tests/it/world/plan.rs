@@ -43,9 +43,22 @@ first = "1s"
 most = "2s"
 "#;
 
+/// What makes rotations go on.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Drive {
+    /// The daemon.
+    Daemon,
+    /// `renew`, again and again.
+    Cron,
+    /// The same, and every run is killed at its first append to a journal.
+    Killed,
+}
+
 /// What is configured. Change what matters, then make a world of it.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
+    /// What makes rotations go on.
+    pub(crate) drive: Drive,
     /// The kind of the issuer `own`, which certifies the identity: local-ca, self-signed or partner-ca.
     pub(crate) issuer: &'static str,
     /// The gateway's product, as letters are to be written for it. The gateway is nginx in any case.
@@ -67,6 +80,7 @@ pub(crate) struct Plan {
 impl Default for Plan {
     fn default() -> Self {
         Self {
+            drive: Drive::Daemon,
             issuer: "local-ca",
             gateway: "nginx",
             tls13: false,

@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::Value;
 
-use super::{IDENTITY, World};
+use super::{Drive, IDENTITY, World};
 
 /// Pause between two looks at something that another process changes.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -84,6 +84,45 @@ impl World {
         }
     }
 
+    /// Runs the program again and again and kills it at the first append to a journal that it makes, on either side
+    /// of the append in turn, until it ends without one.
+    pub(crate) fn run_killed(&self, arguments: &[&str], input: &[u8]) -> Outcome {
+        loop {
+            for side in ["before", "after"] {
+                let fault = [
+                    ("COUNTERSIGN_ABORT_AT_APPEND", "1"),
+                    ("COUNTERSIGN_ABORT_WHEN", side),
+                ];
+                let outcome = self.run_with(arguments, input, &fault);
+                if outcome.code.is_some() {
+                    return outcome;
+                }
+                self.deaths.set(self.deaths.get() + 1);
+            }
+        }
+    }
+
+    /// How often the program was killed at an append.
+    pub(crate) fn deaths(&self) -> u32 {
+        self.deaths.get()
+    }
+
+    /// Runs the program as the plan says that it is run.
+    pub(crate) fn drive(&self, arguments: &[&str], input: &[u8]) -> Outcome {
+        match self.plan.drive {
+            Drive::Daemon | Drive::Cron => self.run_with(arguments, input, &[]),
+            Drive::Killed => self.run_killed(arguments, input),
+        }
+    }
+
+    /// Where no daemon does it: `renew`.
+    fn renew(&self) {
+        if self.plan.drive != Drive::Daemon {
+            let outcome = self.drive(&["renew"], b"");
+            assert!(matches!(outcome.code, Some(0 | 4)), "{outcome:#?}");
+        }
+    }
+
     /// Runs the program, which must succeed.
     #[track_caller]
     pub(crate) fn ok(&self, arguments: &[&str]) -> Outcome {
@@ -144,6 +183,7 @@ impl World {
     ) -> T {
         let deadline = Instant::now() + Duration::from_secs(seconds);
         loop {
+            self.renew();
             if let Some(answer) = ask() {
                 return answer;
             }
