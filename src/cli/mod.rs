@@ -27,6 +27,9 @@ use crate::{
 
 /// Reads the arguments of the process and does what they say.
 pub fn main() -> Exit {
+    // Keys live in this process: neither a core dump nor another process of ours may read them.
+    let unreadable =
+        rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -41,6 +44,11 @@ pub fn main() -> Exit {
         }
     };
     let terminal = Terminal::new();
+    if let Err(error) = unreadable {
+        terminal.warning(&format!(
+            "this process could not be kept from core dumps: {error}"
+        ));
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -127,7 +127,11 @@ impl Resolving<'_> {
             store: self.store(raw.store),
             runtime: self.path(raw.daemon.runtime.unwrap_or_else(|| "run".into())),
             ops_name: self.line("ops.name", raw.ops.name),
-            ops_phone: raw.ops.phone.map(|phone| self.line("ops.phone", phone)),
+            ops_organization: raw
+                .ops
+                .organization
+                .map(|text| self.line("ops.organization", text)),
+            reply_to: raw.ops.reply_to,
             mail: raw.mail.map(|mail| self.mail(mail)),
             issuers,
             partners,

@@ -273,9 +273,7 @@ impl ConnectorHub {
 fn push(handover: &Handover) -> Push {
     Push {
         generation: u64::from(handover.generation.count()),
-        fingerprint: countersign_connector::Fingerprint::from_bytes(
-            *handover.fingerprint.as_bytes(),
-        ),
+        fingerprint: (*handover.fingerprint.as_bytes()).into(),
         bundle_pem: SecretPem::new(handover.bundle_pem.clone()),
         drain_seconds: handover.drain.unsigned().as_secs(),
     }

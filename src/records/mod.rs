@@ -10,6 +10,7 @@ mod error;
 mod journal;
 mod mail;
 mod opening;
+mod secret;
 mod signer;
 
 pub use authority::{AuthorityRecord, RevokedRecord};
@@ -17,6 +18,7 @@ pub use batch::Batch;
 pub use error::RecordsError;
 pub use journal::Replayed;
 pub use mail::{InboxRecord, OutboxRecord};
+pub use secret::SecretBytes;
 pub use signer::SignerRecord;
 
 use std::sync::Mutex;

@@ -25,7 +25,7 @@ impl Service {
                 faults.push(format!("connector {name}: {error}"));
             }
         }
-        self.set_faults(FaultSource::Delivery, faults);
+        self.set_faults(FaultSource::Seats, faults);
     }
 
     fn lay_out(&self, name: &ConnectorName, destination: &Destination) -> Result<(), ServiceError> {
@@ -49,9 +49,7 @@ impl Service {
                 faults.push(format!("connector {name}: {error}"));
             }
         }
-        if !faults.is_empty() {
-            self.set_faults(FaultSource::Delivery, faults);
-        }
+        self.set_faults(FaultSource::Files, faults);
     }
 
     async fn deliver(

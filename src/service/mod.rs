@@ -46,8 +46,10 @@ use crate::{
 pub enum FaultSource {
     /// The configuration on disk; the one before it is in force.
     Configuration,
-    /// Identities that connectors should have, and have not.
-    Delivery,
+    /// Identities that readers of files should have, and have not.
+    Files,
+    /// Identities that could not be laid out for connectors at our socket.
+    Seats,
 }
 
 /// One open store with its configuration, and everything that can be asked of it.

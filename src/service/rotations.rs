@@ -90,7 +90,7 @@ impl Service {
             by: signed_name(by)?,
             reason: stated_reason(reason)?,
         };
-        self.note(identity, fact)
+        self.note(identity, &fact)
     }
 
     pub(super) fn decide(
@@ -107,7 +107,7 @@ impl Service {
         };
         self.note(
             identity,
-            Fact::Decided {
+            &Fact::Decided {
                 decision,
                 by: signed_name(by)?,
                 reason,
@@ -118,9 +118,9 @@ impl Service {
     pub(super) fn note(
         &self,
         identity: &IdentityName,
-        fact: Fact,
+        fact: &Fact,
     ) -> Result<RotationView, ServiceError> {
-        self.note_with(identity, Batch::new(), &fact)
+        self.note_with(identity, Batch::new(), fact)
     }
 
     pub(super) fn note_with(

@@ -130,8 +130,8 @@ fn sender(config: &Config, mail: &MailConfig) -> Sender {
     Sender {
         name: config.ops_name.clone(),
         email: mail.from.clone(),
-        reply_to: None,
-        organization: None,
+        reply_to: config.reply_to.clone(),
+        organization: config.ops_organization.clone(),
     }
 }
 

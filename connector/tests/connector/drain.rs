@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 
 use crate::peers::{Held, Peer, Product, Seen};
 use crate::pki::Pki;
-use crate::{eventually, request};
+use crate::{eventually, in_the_end, request};
 
 /// How many requests are in flight at the moment of the swap.
 const IN_FLIGHT: usize = 1000;
@@ -159,20 +159,22 @@ async fn a_connection_closed_by_the_server_costs_an_idempotent_request_nothing()
         .base(peer.base())
         .build(subscription)
         .unwrap();
-    // The server closes at the second request of a connection, without an answer.
-    let first = client.request(request(Method::GET, "/once")).await.unwrap();
-    assert!(!Seen::of(first.headers()).resumed);
-    let again = client.request(request(Method::PUT, "/once")).await.unwrap();
-    assert!(
-        Seen::of(again.headers()).resumed,
-        "it went over a new connection"
-    );
+    // The server closes at the second request of a connection, without an answer. Whether a connection is back in the
+    // pool when the next request begins is up to the scheduler, so there are many.
+    for _ in 0..20 {
+        client.request(request(Method::PUT, "/once")).await.unwrap();
+        tokio::task::yield_now().await;
+    }
     assert_eq!(client.status().failed, 0);
     // It may have been acted upon, so it must not be sent twice.
-    let lost = client
-        .request(request(Method::POST, "/once"))
-        .await
-        .unwrap_err();
+    let posting = async {
+        loop {
+            if let Err(lost) = client.request(request(Method::POST, "/once")).await {
+                return lost;
+            }
+        }
+    };
+    let lost = in_the_end("a lost request", posting).await;
     assert!(matches!(lost, Error::Http { .. }), "{lost}");
     assert_eq!(client.status().failed, 1);
 }

@@ -17,19 +17,22 @@ use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::{Method, Request};
 
-/// Waits until a condition holds. The limit only ends a hanging test; nothing is measured by it.
+/// Waits until a condition holds.
 async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     let waiting = async {
         while !holds() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    assert!(
-        tokio::time::timeout(Duration::from_secs(60), waiting)
-            .await
-            .is_ok(),
-        "it never came to this: {what}"
-    );
+    in_the_end(what, waiting).await;
+}
+
+/// What comes of something that must end. The limit only ends a hanging test; nothing is measured by it.
+async fn in_the_end<T>(what: &str, work: impl Future<Output = T>) -> T {
+    match tokio::time::timeout(Duration::from_secs(60), work).await {
+        Ok(outcome) => outcome,
+        Err(_) => panic!("it never came to this: {what}"),
+    }
 }
 
 /// A request without a body.

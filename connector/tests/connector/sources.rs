@@ -11,13 +11,14 @@ use countersign_connector::protocol::{
 };
 use countersign_connector::source::{BundleFile, Socket};
 use countersign_connector::{Client, Fingerprint, Versions, reload};
+use http_body_util::BodyExt;
 use hyper::Method;
 use tokio::net::{UnixListener, UnixStream};
 use zeroize::Zeroizing;
 
-use crate::peers::{Peer, Product, Seen};
+use crate::peers::{Held, Peer, Product, Seen};
 use crate::pki::{Credentials, Pki};
-use crate::{eventually, request};
+use crate::{eventually, in_the_end, request};
 
 const OFTEN: Duration = Duration::from_millis(5);
 
@@ -49,20 +50,28 @@ fn push(generation: u64, credentials: &Credentials, fingerprint: Fingerprint) ->
 }
 
 /// Reads reports until one is as wished.
-async fn reported(daemon: &mut Lines<UnixStream>, wished: impl Fn(&Report) -> bool) -> Report {
-    loop {
-        match daemon.read::<FromConnector>().await.unwrap().unwrap() {
-            FromConnector::Report(report) if wished(&report) => return report,
-            FromConnector::Report(_) => {}
-            other => panic!("{other:?}"),
+async fn reported(
+    daemon: &mut Lines<UnixStream>,
+    what: &str,
+    wished: impl Fn(&Report) -> bool,
+) -> Report {
+    let reading = async {
+        loop {
+            match daemon.read::<FromConnector>().await.unwrap().unwrap() {
+                FromConnector::Report(report) if wished(&report) => return report,
+                FromConnector::Report(_) => {}
+                other => panic!("{other:?}"),
+            }
         }
-    }
+    };
+    in_the_end(what, reading).await
 }
 
 #[tokio::test]
 async fn a_push_is_followed_and_its_fingerprint_reported_when_it_is_seen_in_use() {
     let pki = Pki::new();
-    let peer = Peer::start(Product::Nginx, Versions::Both, &pki, None);
+    let held = Held::start().await;
+    let peer = Peer::start(Product::Nginx, Versions::Both, &pki, Some(held.address));
     let (first, second) = (pki.client("first"), pki.client("second"));
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("daemon.sock");
@@ -88,14 +97,17 @@ async fn a_push_is_followed_and_its_fingerprint_reported_when_it_is_seen_in_use(
         .write(&push(7, &first, first.fingerprint()))
         .await
         .unwrap();
-    let report = reported(&mut daemon, |report| report.presenting.is_some()).await;
+    let report = reported(&mut daemon, "presented", |report| {
+        report.presenting.is_some()
+    })
+    .await;
     assert_eq!(
         (report.presenting, report.handshakes_current),
         (Some(first.fingerprint()), 0)
     );
     assert_eq!(subscription.current().unwrap().number(), Some(7));
     client.request(request(Method::GET, "/")).await.unwrap();
-    let report = reported(&mut daemon, |report| report.handshakes_current > 0).await;
+    let report = reported(&mut daemon, "used", |report| report.handshakes_current > 0).await;
     assert_eq!((report.open_current, report.failed), (1, 0));
 
     // What is not what it says it is, is not taken.
@@ -103,28 +115,31 @@ async fn a_push_is_followed_and_its_fingerprint_reported_when_it_is_seen_in_use(
         .write(&push(8, &second, first.fingerprint()))
         .await
         .unwrap();
-    let report = reported(&mut daemon, |report| report.fault.is_some()).await;
+    let report = reported(&mut daemon, "refused", |report| report.fault.is_some()).await;
     assert_eq!(report.presenting, Some(first.fingerprint()));
 
+    let under_way = client.stream(request(Method::GET, "/held")).await.unwrap();
     daemon
         .write(&push(8, &second, second.fingerprint()))
         .await
         .unwrap();
-    let report = reported(&mut daemon, |report| {
-        report.presenting == Some(second.fingerprint())
-    })
-    .await;
+    let swapped = |report: &Report| report.presenting == Some(second.fingerprint());
+    let report = reported(&mut daemon, "swapped", swapped).await;
     assert_eq!(report.fault, None);
     let response = client.request(request(Method::GET, "/")).await.unwrap();
     assert_eq!(Seen::of(response.headers()), Seen::full("second"));
-    let report = reported(&mut daemon, |report| {
-        report.handshakes_current > 0 && report.open_previous == 0
-    })
-    .await;
+    let used = |report: &Report| report.handshakes_current > 0;
+    let report = reported(&mut daemon, "the new one used", used).await;
     assert_eq!(
-        (report.presenting, report.failed),
-        (Some(second.fingerprint()), 0)
+        (report.presenting, report.open_previous),
+        (Some(second.fingerprint()), 1)
     );
+    held.release();
+    let body = under_way.into_body().collect().await.unwrap().to_bytes();
+    assert_eq!(body, Held::BODY);
+    let gone = |report: &Report| report.open_previous == 0;
+    let report = reported(&mut daemon, "the old one gone", gone).await;
+    assert_eq!(report.failed, 0);
 }
 
 #[tokio::test]

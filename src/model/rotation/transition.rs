@@ -348,9 +348,16 @@ impl Rotation {
                 leg.confirmed = Some((at, basis.clone()));
             }
             (Step::Probe { destination }, Output::Probed { report }) => {
+                let switched = self
+                    .connectors_at(destination)
+                    .any(|(_, c)| c.switched.is_some());
                 let leg = self.leg(destination, event)?;
+                let by_evidence = matches!(leg.proven, Some((_, Basis::Evidence)));
                 if report.proves_acceptance() {
                     leg.proven.get_or_insert((at, Basis::Evidence));
+                } else if by_evidence && !switched && leg.activated.is_none() {
+                    // What was accepted yesterday is not accepted now: the gate shuts again.
+                    leg.proven = None;
                 }
                 leg.probe = Some(report.clone());
             }

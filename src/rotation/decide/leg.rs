@@ -6,7 +6,7 @@ use super::{Deciding, Next};
 use crate::{
     model::{
         Destination, Lapse,
-        rotation::{ConnectorLeg, Gate, Leg, Outcome, Step},
+        rotation::{Basis, ConnectorLeg, Gate, Leg, Outcome, Step},
     },
     policy::{GateRule, RetireRule},
 };
@@ -25,11 +25,7 @@ impl Deciding<'_> {
         }
         // The wire is asked while people are waited for: silent but accepted is worth knowing.
         if leg.proven.is_none() {
-            let due = leg
-                .probe
-                .as_ref()
-                .map_or(self.now, |report| self.policy.probe.every.after(report.at));
-            if due <= self.now {
+            if self.next_probe(leg) <= self.now {
                 let probe = self.attempt(Step::Probe { destination: d() });
                 if matches!(probe, Next::Run { .. }) {
                     return probe;
@@ -45,6 +41,17 @@ impl Deciding<'_> {
         match leg.activated {
             None => self.activating(destination, leg),
             Some(activated) => self.retiring(destination, leg, activated),
+        }
+    }
+
+    /// When the wire is asked next: at the interval, and at once after an acknowledgement.
+    fn next_probe(&self, leg: &Leg) -> Timestamp {
+        let Some(report) = &leg.probe else {
+            return self.now;
+        };
+        match &leg.acknowledgement {
+            Some(acknowledgement) if acknowledgement.at > report.at => self.now,
+            _ => self.policy.probe.every.after(report.at),
         }
     }
 
@@ -65,15 +72,7 @@ impl Deciding<'_> {
         offered: Timestamp,
     ) -> Next {
         let rules = &self.policy.exchange;
-        let next_probe = leg
-            .proven
-            .is_none()
-            .then(|| {
-                leg.probe
-                    .as_ref()
-                    .map(|report| self.policy.probe.every.after(report.at))
-            })
-            .flatten();
+        let next_probe = leg.proven.is_none().then(|| self.next_probe(leg));
         if let Some(declined) = &leg.declined {
             return Next::AwaitOperator {
                 question: format!(
@@ -135,7 +134,7 @@ impl Deciding<'_> {
     }
 
     /// The first connector of the whole rotation goes alone; the rest follow when it has lived a while.
-    fn activating(&self, destination: &Destination, _leg: &Leg) -> Next {
+    fn activating(&self, destination: &Destination, own: &Leg) -> Next {
         let rotation = self.rotation;
         let waiting: Vec<_> = rotation
             .connectors_at(destination)
@@ -146,6 +145,16 @@ impl Deciding<'_> {
                 destination: destination.clone(),
             });
         };
+        // Evidence ages: between the proof and the first connector the partner may have changed something.
+        let begun_here = rotation
+            .connectors_at(destination)
+            .any(|(_, c)| c.switched.is_some());
+        let by_evidence = matches!(own.proven, Some((_, Basis::Evidence)));
+        if by_evidence && !begun_here && self.next_probe(own) <= self.now {
+            return self.attempt(Step::Probe {
+                destination: destination.clone(),
+            });
+        }
         let publish = Step::Publish {
             connector: connector.clone(),
         };

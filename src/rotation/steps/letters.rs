@@ -267,8 +267,7 @@ impl<M: Mailer, P: Prober, B: Publisher> Driver<'_, M, P, B> {
                 Role::Ops,
             )
         })?;
-        let key =
-            zeroize::Zeroizing::new(hex::decode(record.value.key.as_bytes()).unwrap_or_default());
+        let key = record.value.key.expose();
         let chain: Vec<Vec<u8>> = record
             .value
             .chain

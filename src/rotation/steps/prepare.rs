@@ -4,8 +4,6 @@
 //! there is no orphan; run again, the step makes another key, and the first was never written anywhere.
 //! No certificate gets past the rules: what fails is named, and nothing is kept.
 
-use zeroize::Zeroizing;
-
 use super::{Done, StepError};
 use crate::{
     delivery::Publisher,
@@ -231,7 +229,7 @@ struct Certified {
 pub fn issuing_authority(
     record: &AuthorityRecord,
 ) -> Result<CertificateAuthority, pki::AuthorityError> {
-    let key = Zeroizing::new(hex::decode(record.issuing_key.as_bytes()).unwrap_or_default());
+    let key = record.issuing_key.expose();
     let chain = vec![record.issuing.0.clone(), record.root.0.clone()];
     let key = PrivateKey::from_pkcs8(key).map_err(|source| pki::AuthorityError::Key { source })?;
     CertificateAuthority::from_parts(chain, key)
