@@ -7,7 +7,7 @@ mod partner;
 mod plan;
 mod run;
 
-pub(crate) use connector::{Load, MARK};
+pub(crate) use connector::MARK;
 pub(crate) use office::Office;
 pub(crate) use partner::{Letter, pem_blocks, sha1, sha256};
 pub(crate) use plan::{Drive, Plan};
