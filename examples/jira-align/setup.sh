@@ -7,28 +7,30 @@ cd -- "$(dirname -- "$0")"
 command -v openssl >/dev/null || { echo "setup.sh: openssl is missing" >&2; exit 1; }
 mkdir -p generated delivered
 
-# A self-signed certificate: setup.sh's anchors and the contact's certificate need no more.
-certificate() { # file, subject, extension...
-    file=$1 subject=$2
+certificate() { # name, subject, further arguments of openssl req
+    name=$1 subject=$2
     shift 2
-    [ -e "generated/$file.pem" ] && return
-    for extension in "$@"; do set -- "$@" -addext "$extension"; shift; done
-    openssl req -x509 -newkey rsa:3072 -nodes -days 825 -subj "$subject" "$@" \
-        -keyout "generated/$file.key" -out "generated/$file.pem" 2>/dev/null
+    [ ! -e "generated/$name.pem" ] || return 0
+    openssl req -quiet -x509 -newkey rsa:3072 -nodes -days 825 -subj "$subject" "$@" \
+        -keyout "generated/$name.key" -out "generated/$name.pem"
 }
 
-secret() { # file
+authority() { # name, subject
+    certificate "$1" "$2" -addext keyUsage=critical,keyCertSign,cRLSign
+}
+
+secret() { # name
     [ -e "generated/$1" ] || openssl rand -base64 24 >"generated/$1"
 }
 
-certificate server-ca "/CN=Example Corporation Server CA" keyUsage=critical,keyCertSign,cRLSign
-certificate mail-ca "/CN=example.org Mail CA" keyUsage=critical,keyCertSign,cRLSign
-certificate acme-ca "/CN=Example Corporation Client CA" keyUsage=critical,keyCertSign,cRLSign
+authority server-ca "/CN=Example Corporation Server CA"
+authority mail-ca "/CN=example.org Mail CA"
+authority acme-ca "/CN=Example Corporation Client CA"
 certificate jira-sec "/CN=Network Security/emailAddress=jira-sec@example.com" \
-    basicConstraints=critical,CA:FALSE \
-    keyUsage=critical,digitalSignature,keyEncipherment \
-    extendedKeyUsage=emailProtection \
-    subjectAltName=email:jira-sec@example.com
+    -addext basicConstraints=critical,CA:FALSE \
+    -addext keyUsage=critical,digitalSignature,keyEncipherment \
+    -addext extendedKeyUsage=emailProtection \
+    -addext subjectAltName=email:jira-sec@example.com
 secret passphrase
 secret mail-password
-echo "made generated/; next: countersign --config $PWD/countersign.toml config check" >&2
+echo "made examples/jira-align/generated" >&2
