@@ -11,8 +11,10 @@ certificate() { # name, subject, further arguments of openssl req
     name=$1 subject=$2
     shift 2
     [ ! -e "generated/$name.pem" ] || return 0
-    openssl req -quiet -x509 -newkey rsa:3072 -nodes -days 825 -subj "$subject" "$@" \
-        -keyout "generated/$name.key" -out "generated/$name.pem"
+    # What OpenSSL says while it works is shown only if it fails.
+    openssl req -x509 -newkey rsa:3072 -nodes -days 825 -subj "$subject" "$@" \
+        -keyout "generated/$name.key" -out "generated/$name.pem" 2>generated/openssl.log ||
+        { cat generated/openssl.log >&2; exit 1; }
 }
 
 authority() { # name, subject
