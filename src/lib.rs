@@ -16,6 +16,7 @@
 //!
 //! A test reads the `use` lines and fails on an import that goes up or sideways.
 
+pub mod cli;
 pub mod config;
 pub mod daemon;
 pub mod delivery;

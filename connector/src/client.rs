@@ -239,17 +239,19 @@ impl Client {
         }
     }
 
-    /// A new connection with the newest identity, even if that changed while the handshake was made.
+    /// A new connection with the newest identity, even if that changed while the handshake was made: the old one may
+    /// be refused already, and a request that begins now must not present it.
     async fn dial(&self, target: &Target) -> Result<Lease, Error> {
-        let mut overtaken = 0;
-        loop {
-            let pool = self.inner.pool()?;
+        let mut pool = self.inner.pool()?;
+        for _ in 0..MAX_OVERTAKEN {
             let dialled = pool.dial(target, self.inner.limits.connect).await;
-            if !pool.retired() || overtaken == MAX_OVERTAKEN {
+            let newest = self.inner.pool()?;
+            if newest.serial() == pool.serial() {
                 return dialled;
             }
-            overtaken += 1;
+            pool = newest;
         }
+        pool.dial(target, self.inner.limits.connect).await
     }
 
     async fn collect(&self, mut body: Body) -> Result<Bytes, Error> {

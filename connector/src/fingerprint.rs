@@ -32,12 +32,6 @@ impl Fingerprint {
         Self(bytes)
     }
 
-    /// Wraps a digest that was computed elsewhere.
-    #[must_use]
-    pub const fn from_bytes(digest: [u8; 32]) -> Self {
-        Self(digest)
-    }
-
     /// The digest itself.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 32] {

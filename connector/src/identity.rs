@@ -119,8 +119,8 @@ impl Identity {
 
 /// A value that is made anew for every generation, when it is first asked for.
 ///
-/// Values of earlier generations are dropped from here at once; what was handed out of them lives as long as its user
-/// holds it, so hold it for one request and not longer.
+/// The value of the generation before is dropped here when the newer one is asked for; what was handed out of it lives
+/// as long as its user holds it, so hold it for one request and not longer.
 pub struct PerGeneration<T> {
     subscription: Subscription,
     make: Make<T>,

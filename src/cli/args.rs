@@ -30,7 +30,10 @@ pub struct Arguments {
 }
 
 #[derive(Debug, Subcommand)]
-#[allow(missing_docs, reason = "clap shows the comments as help; `#[command]` alone carries none")]
+#[allow(
+    missing_docs,
+    reason = "clap shows the comments as help; `#[command]` alone carries none"
+)]
 pub enum Command {
     /// The encrypted store.
     #[command(subcommand)]

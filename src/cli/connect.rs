@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Reads the configuration.
-pub fn configuration(path: &Path) -> Result<Config, ServiceError> {
+pub(super) fn configuration(path: &Path) -> Result<Config, ServiceError> {
     Config::load(path).map_err(|faults| {
         ServiceError::failed(faults.to_string())
             .hint("`countersign config check` names every fault; examples/jira-align holds a configuration that runs")
@@ -18,21 +18,31 @@ pub fn configuration(path: &Path) -> Result<Config, ServiceError> {
 }
 
 /// Answers a request: through the daemon's socket when one runs, else by opening the store.
-pub async fn ask(terminal: Terminal, path: &Path, request: Request) -> Result<Reply, ServiceError> {
+pub(super) async fn ask(
+    terminal: Terminal,
+    path: &Path,
+    request: Request,
+) -> Result<Reply, ServiceError> {
     let config = configuration(path)?;
     let socket = daemon::control_socket(&config.runtime);
     if daemon::is_running(&socket).await {
-        return daemon::call(&socket, &request).await.map_err(|error| match error {
-            daemon::ClientError::Refused(refusal) => refusal,
-            other => ServiceError::from_error(&other),
-        });
+        return daemon::call(&socket, &request)
+            .await
+            .map_err(|error| match error {
+                daemon::ClientError::Refused(refusal) => refusal,
+                other => ServiceError::from_error(&other),
+            });
     }
     let service = open(terminal, config, false)?;
     service.handle(request).await
 }
 
 /// Opens the store.
-pub fn open(terminal: Terminal, config: Config, as_daemon: bool) -> Result<Service, ServiceError> {
+pub(super) fn open(
+    terminal: Terminal,
+    config: Config,
+    as_daemon: bool,
+) -> Result<Service, ServiceError> {
     let records = unlock::open(terminal, &config.store)?;
     let clock = service::system_clock();
     let since = as_daemon.then(|| clock.now());

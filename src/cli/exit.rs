@@ -49,7 +49,7 @@ impl From<&ServiceError> for Exit {
 }
 
 /// Printed in the help of every command that scripts may call.
-pub const HELP: &str = "\
+pub(super) const HELP: &str = "\
 Exit codes:
   0  done, or yes
   1  a well-formed no: refused, rejected, or a step failed and will be tried again

@@ -9,7 +9,7 @@ use crate::service::ServiceError;
 
 /// The two streams, and whether they may be coloured.
 #[derive(Clone, Copy, Debug)]
-pub struct Terminal {
+pub(super) struct Terminal {
     colour: bool,
 }
 
@@ -21,13 +21,15 @@ impl Default for Terminal {
 
 impl Terminal {
     /// Colours only where a terminal is there and nobody asked for none (`NO_COLOR`).
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        Self { colour: !unwanted && io::stderr().is_terminal() }
+        Self {
+            colour: !unwanted && io::stderr().is_terminal(),
+        }
     }
 
     /// A result. A reader who has gone away has had enough.
-    pub fn result(self, text: &str) {
+    pub(super) fn result(self, text: &str) {
         let mut out = io::stdout().lock();
         let _ = out.write_all(text.as_bytes());
         if !text.ends_with('\n') {
@@ -36,7 +38,7 @@ impl Terminal {
     }
 
     /// An error with its next step.
-    pub fn error(self, error: &ServiceError) {
+    pub(super) fn error(self, error: &ServiceError) {
         self.say("error", AnsiColor::Red, &error.message);
         if let Some(hint) = &error.hint {
             self.hint(hint);
@@ -44,35 +46,45 @@ impl Terminal {
     }
 
     /// A next step.
-    pub fn hint(self, text: &str) {
+    pub(super) fn hint(self, text: &str) {
         self.say("hint", AnsiColor::Cyan, text);
     }
 
     /// Something to mind.
-    pub fn warning(self, text: &str) {
+    pub(super) fn warning(self, text: &str) {
         self.say("warning", AnsiColor::Yellow, text);
     }
 
     /// Something that happens.
-    pub fn progress(self, text: &str) {
+    pub(super) fn progress(self, text: &str) {
         let _ = writeln!(io::stderr(), "{text}");
     }
 
     fn say(self, word: &str, colour: AnsiColor, text: &str) {
-        let style = if self.colour { Style::new().fg_color(Some(colour.into())).bold() } else { Style::new() };
+        let style = if self.colour {
+            Style::new().fg_color(Some(colour.into())).bold()
+        } else {
+            Style::new()
+        };
         let _ = writeln!(io::stderr(), "countersign: {style}{word}:{style:#} {text}");
     }
 
     /// Asks a person for a passphrase, at the terminal and nowhere else.
-    pub fn passphrase(self, prompt: &str) -> Result<Zeroizing<String>, ServiceError> {
-        rpassword::prompt_password(prompt).map(Zeroizing::new).map_err(|error| {
-            ServiceError::locked(format!("there is no terminal to ask for the passphrase at: {error}"))
-                .hint("name a passphrase-file, credential or key-file in [store] of countersign.toml")
-        })
+    pub(super) fn passphrase(self, prompt: &str) -> Result<Zeroizing<String>, ServiceError> {
+        rpassword::prompt_password(prompt)
+            .map(Zeroizing::new)
+            .map_err(|error| {
+                ServiceError::locked(format!(
+                    "there is no terminal to ask for the passphrase at: {error}"
+                ))
+                .hint(
+                    "name a passphrase-file, credential or key-file in [store] of countersign.toml",
+                )
+            })
     }
 
     /// Asks for a new passphrase, twice.
-    pub fn new_passphrase(self) -> Result<Zeroizing<String>, ServiceError> {
+    pub(super) fn new_passphrase(self) -> Result<Zeroizing<String>, ServiceError> {
         let first = self.passphrase("new passphrase for the store: ")?;
         if first.chars().count() < SHORTEST_PASSPHRASE {
             return Err(ServiceError::failed(format!(
@@ -81,7 +93,9 @@ impl Terminal {
             .hint("take five or six words at random"));
         }
         if *first != *self.passphrase("the same again: ")? {
-            return Err(ServiceError::failed("the two passphrases differ").hint("run the command again"));
+            return Err(
+                ServiceError::failed("the two passphrases differ").hint("run the command again")
+            );
         }
         Ok(first)
     }

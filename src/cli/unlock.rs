@@ -15,7 +15,7 @@ use crate::{
 const LONGEST: u64 = 4096;
 
 /// Opens the store that the configuration names.
-pub fn open(terminal: Terminal, config: &StoreConfig) -> Result<Records, ServiceError> {
+pub(super) fn open(terminal: Terminal, config: &StoreConfig) -> Result<Records, ServiceError> {
     let unlock = match &config.unlock {
         UnlockSource::Terminal => passphrase(terminal.passphrase("passphrase of the store: ")?),
         UnlockSource::PassphraseFile(path) => passphrase(passphrase_file(path)?),
@@ -25,40 +25,60 @@ pub fn open(terminal: Terminal, config: &StoreConfig) -> Result<Records, Service
 }
 
 /// Makes a store.
-pub fn init(directory: &Path, unlock: &Unlock, engine: EngineKind) -> Result<Records, ServiceError> {
+pub(super) fn init(
+    directory: &Path,
+    unlock: &Unlock,
+    engine: EngineKind,
+) -> Result<Records, ServiceError> {
     Records::init(directory, unlock, engine).map_err(|error| refusal(&error))
 }
 
 /// A passphrase as what opens a store.
-pub fn passphrase(text: Zeroizing<String>) -> Unlock {
+pub(super) fn passphrase(text: Zeroizing<String>) -> Unlock {
     Unlock::Passphrase(Passphrase::new(text))
 }
 
 /// A key file that is made now.
-pub fn new_key_file(path: &Path) -> Result<Unlock, ServiceError> {
+pub(super) fn new_key_file(path: &Path) -> Result<Unlock, ServiceError> {
     key_file(KeyFile::generate(path))
 }
 
 /// The passphrase in a file that nobody else can read; the last line end does not belong to it.
-pub fn passphrase_file(path: &Path) -> Result<Zeroizing<String>, ServiceError> {
-    let refused = |why: String| ServiceError::locked(format!("the passphrase file {} is refused: {why}", path.display()));
+pub(super) fn passphrase_file(path: &Path) -> Result<Zeroizing<String>, ServiceError> {
+    let refused = |why: String| {
+        ServiceError::locked(format!(
+            "the passphrase file {} is refused: {why}",
+            path.display()
+        ))
+    };
     let found = std::fs::metadata(path).map_err(|error| refused(error.to_string()))?;
     if found.mode() & 0o077 != 0 {
-        return Err(refused("others may read it".to_owned()).hint(format!("chmod 600 {}", path.display())));
+        return Err(
+            refused("others may read it".to_owned()).hint(format!("chmod 600 {}", path.display()))
+        );
     }
     if found.len() > LONGEST {
         return Err(refused(format!("it is longer than {LONGEST} bytes")));
     }
-    let text = std::fs::read_to_string(path).map(Zeroizing::new).map_err(|error| refused(error.to_string()))?;
+    let text = std::fs::read_to_string(path)
+        .map(Zeroizing::new)
+        .map_err(|error| refused(error.to_string()))?;
     let line = text.strip_suffix('\n').unwrap_or(&text);
-    Ok(Zeroizing::new(line.strip_suffix('\r').unwrap_or(line).to_owned()))
+    Ok(Zeroizing::new(
+        line.strip_suffix('\r').unwrap_or(line).to_owned(),
+    ))
 }
 
 fn key_file(file: Result<KeyFile, impl Into<RecordsError>>) -> Result<Unlock, ServiceError> {
-    file.map(Unlock::KeyFile).map_err(|error| refusal(&error.into()))
+    file.map(Unlock::KeyFile)
+        .map_err(|error| refusal(&error.into()))
 }
 
 fn refusal(error: &RecordsError) -> ServiceError {
     let refusal = ServiceError::from_error(error);
-    if error.is_locked() { ServiceError::locked(refusal.message) } else { refusal }
+    if error.is_locked() {
+        ServiceError::locked(refusal.message)
+    } else {
+        refusal
+    }
 }

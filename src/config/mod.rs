@@ -113,10 +113,12 @@ pub struct Config {
     pub store: StoreConfig,
     /// Where sockets lie: a directory of our own.
     pub runtime: PathBuf,
-    /// How letters sign off, and a telephone number for reading fingerprints back.
+    /// How letters sign off.
     pub ops_name: String,
-    /// For reading fingerprints back.
-    pub ops_phone: Option<String>,
+    /// Our organisation, as partners know it.
+    pub ops_organization: Option<String>,
+    /// Where answers are read, if not at the address that we write from.
+    pub reply_to: Option<EmailAddress>,
     /// `None`: letters cannot be sent.
     pub mail: Option<MailConfig>,
     /// What certifies our keys.
@@ -135,6 +137,11 @@ impl Config {
     /// Reads and resolves the file at `path` with everything that it points at.
     pub fn load(path: &Path) -> Result<Self, ConfigFaults> {
         resolve::load(path)
+    }
+
+    /// The policies that the program brings along.
+    pub fn shipped_policies() -> BTreeMap<PolicyName, Policy> {
+        resolve::shipped()
     }
 
     /// The environment behind a destination.

@@ -49,7 +49,8 @@ pub(super) struct RawDaemon {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct RawOps {
     pub(super) name: String,
-    pub(super) phone: Option<String>,
+    pub(super) organization: Option<String>,
+    pub(super) reply_to: Option<EmailAddress>,
 }
 
 #[derive(Deserialize)]

@@ -45,6 +45,15 @@ const LARGEST: u64 = 1 << 20;
 /// The environment variable in which a service manager says where credentials lie.
 const CREDENTIALS_DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
 
+/// The policies that the program brings along, read.
+pub(super) fn shipped() -> BTreeMap<PolicyName, Policy> {
+    SHIPPED
+        .iter()
+        .filter_map(|(stem, text)| Policy::from_toml(stem, text).ok())
+        .map(|p| (p.name.clone(), p))
+        .collect()
+}
+
 pub(super) fn load(path: &Path) -> Result<Config, ConfigFaults> {
     let fail = |faults| ConfigFaults {
         path: path.to_owned(),
@@ -118,7 +127,11 @@ impl Resolving<'_> {
             store: self.store(raw.store),
             runtime: self.path(raw.daemon.runtime.unwrap_or_else(|| "run".into())),
             ops_name: self.line("ops.name", raw.ops.name),
-            ops_phone: raw.ops.phone.map(|phone| self.line("ops.phone", phone)),
+            ops_organization: raw
+                .ops
+                .organization
+                .map(|text| self.line("ops.organization", text)),
+            reply_to: raw.ops.reply_to,
             mail: raw.mail.map(|mail| self.mail(mail)),
             issuers,
             partners,

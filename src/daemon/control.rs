@@ -1,11 +1,13 @@
 //! HTTP and JSON on the control socket, so that `curl --unix-socket` can ask too.
 //!
-//! `GET` never changes anything; what changes something is `POST /v1/call` with a request as JSON.
+//! `GET` never changes anything; what changes something is `POST /v1/call` with a request as JSON,
+//! or `POST /v1/exchange/receive` with a mail as it is.
 
 use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
+    body::Bytes,
     extract::{DefaultBodyLimit, Path, State},
     http::StatusCode,
     response::{IntoResponse, Response},
@@ -37,6 +39,7 @@ const LARGEST: usize = 64 << 20;
 pub(super) async fn serve(service: Arc<Service>, listener: UnixListener) {
     let router = Router::new()
         .route("/v1/call", post(call))
+        .route("/v1/exchange/receive", post(receive))
         .route("/v1/status", get(status))
         .route("/v1/identities", get(identities))
         .route("/v1/identities/{identity}", get(identity))
@@ -90,6 +93,17 @@ type Answer = Result<Json<Reply>, Refused>;
 
 async fn call(State(service): State<Arc<Service>>, Json(request): Json<Request>) -> Answer {
     answer(&service, request).await
+}
+
+/// A mail as it is (RFC 5322), for mail filters that speak HTTP.
+async fn receive(State(service): State<Arc<Service>>, mail: Bytes) -> Answer {
+    answer(
+        &service,
+        Request::ExchangeReceive {
+            mail: mail.to_vec(),
+        },
+    )
+    .await
 }
 
 async fn status(State(service): State<Arc<Service>>) -> Answer {

@@ -33,9 +33,18 @@ pub(super) async fn run(service: Arc<Service>) {
     let mut wakes: BTreeMap<IdentityName, Timestamp> = BTreeMap::new();
     let mut busy: Vec<IdentityName> = Vec::new();
     let mut look_at_all = true;
+    let mut delivering: Option<tokio::task::JoinHandle<()>> = None;
     loop {
         let now = service.clock().now();
         let mut sleep = NOW_AND_THEN;
+        if look_at_all
+            && delivering
+                .as_ref()
+                .is_none_or(tokio::task::JoinHandle::is_finished)
+        {
+            let service = service.clone();
+            delivering = Some(tokio::spawn(async move { service.deliver_missing().await }));
+        }
         match due(&service, &wakes, look_at_all, now) {
             Ok(due) => {
                 for identity in due

@@ -6,7 +6,10 @@ use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 use tracing::{error, info};
 
-use crate::{config::Config, service::Service};
+use crate::{
+    config::Config,
+    service::{FaultSource, Service},
+};
 
 /// Editors write in several steps: wait until they have finished.
 const SETTLE: Duration = Duration::from_millis(200);
@@ -44,7 +47,9 @@ impl Watch {
             tokio::time::sleep(SETTLE).await;
             while self.events.try_recv().is_ok() {}
             match Config::load(&path) {
-                Ok(config) if config == *self.service.config() => self.service.clear_faults(),
+                Ok(config) if config == *self.service.config() => self
+                    .service
+                    .set_faults(FaultSource::Configuration, Vec::new()),
                 Ok(config) => {
                     info!(path = %path.display(), "a new configuration is in force");
                     self.service.reconfigure(config);
@@ -59,7 +64,8 @@ impl Watch {
                         .faults
                         .iter()
                         .map(|fault| format!("{place}: {fault}"));
-                    self.service.set_faults(named.collect());
+                    self.service
+                        .set_faults(FaultSource::Configuration, named.collect());
                 }
             }
         }

@@ -7,10 +7,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use aws_lc_rs::digest;
 use rustix::fs::{Gid, Uid, fchown};
+use rustls::pki_types::{CertificateDer, pem::PemObject};
 
-use super::{FileSink, error::DeliveryError, publisher::Handover};
-use crate::model::GenerationNumber;
+use super::{FileSink, error::DeliveryError, handover::Handover};
+use crate::model::{Fingerprint, GenerationNumber};
 
 /// What names our unfinished files, so that a crash's leftovers are recognised and removed.
 const UNFINISHED: &str = ".countersign-unfinished-";
@@ -91,6 +93,14 @@ pub(super) fn retract_directory(
         Err(error) => Err(DeliveryError::io("remove", directory)(error)),
         Ok(()) => sync(root),
     }
+}
+
+/// SHA-256 of the first certificate in a published file.
+pub(super) fn published(path: &Path) -> Option<Fingerprint> {
+    let bundle = zeroize::Zeroizing::new(fs::read(path).ok()?);
+    let leaf = CertificateDer::from_pem_slice(&bundle).ok()?;
+    let digest = digest::digest(&digest::SHA256, &leaf);
+    Some(Fingerprint::from_digest(digest.as_ref().try_into().ok()?))
 }
 
 fn generation_name(generation: GenerationNumber) -> String {
@@ -203,7 +213,7 @@ mod tests {
     use zeroize::Zeroizing;
 
     use super::*;
-    use crate::model::{Fingerprint, Lapse};
+    use crate::model::Lapse;
 
     fn handover(generation: u32) -> Handover {
         let text = |what: &str| Zeroizing::new(format!("{what} of generation {generation}\n"));

@@ -20,7 +20,7 @@ use tokio::{
 };
 use tracing::{info, warn};
 
-use super::{error::DeliveryError, publisher::Handover, report};
+use super::{error::DeliveryError, handover::Handover, report};
 use crate::model::{
     AppliedBy, Clock, ConnectorName, ConnectorReport, Fingerprint, Lapse, one_line,
 };
@@ -273,9 +273,7 @@ impl ConnectorHub {
 fn push(handover: &Handover) -> Push {
     Push {
         generation: u64::from(handover.generation.count()),
-        fingerprint: countersign_connector::Fingerprint::from_bytes(
-            *handover.fingerprint.as_bytes(),
-        ),
+        fingerprint: (*handover.fingerprint.as_bytes()).into(),
         bundle_pem: SecretPem::new(handover.bundle_pem.clone()),
         drain_seconds: handover.drain.unsigned().as_secs(),
     }

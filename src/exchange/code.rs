@@ -2,20 +2,17 @@
 //!
 //! It proves that the writer has read the letter, nothing more, and therefore counts only together with
 //! the sender's address and the fingerprint. The text exists in the letter alone; what is kept is its
-//! SHA-256, bound to one certificate at one destination.
+//! SHA-256, bound to one certificate at one destination ([`PendingCode`](crate::model::PendingCode)).
 
 use std::{fmt, str::FromStr};
 
 use aws_lc_rs::{
-    constant_time,
     digest::{SHA256, digest},
     rand,
 };
-use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::model::{Destination, Fingerprint, HexBytes};
+use crate::model::CodeHash;
 
 /// Crockford's base 32: no letter in it can be mistaken for a digit.
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
@@ -65,9 +62,7 @@ impl OneTimeCode {
 
     /// What is kept of it.
     pub fn hash(&self) -> CodeHash {
-        CodeHash(HexBytes(
-            digest(&SHA256, self.0.as_bytes()).as_ref().to_vec(),
-        ))
+        CodeHash::from_digest(digest(&SHA256, self.0.as_bytes()).as_ref())
     }
 }
 
@@ -129,43 +124,6 @@ impl FromStr for OneTimeCode {
     }
 }
 
-/// SHA-256 of a code.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct CodeHash(HexBytes);
-
-impl CodeHash {
-    /// Compares in constant time.
-    pub fn matches(&self, other: &Self) -> bool {
-        constant_time::verify_slices_are_equal(&self.0.0, &other.0.0).is_ok()
-    }
-}
-
-impl PartialEq for CodeHash {
-    fn eq(&self, other: &Self) -> bool {
-        self.matches(other)
-    }
-}
-
-impl Eq for CodeHash {}
-
-/// A code that was sent and may come back once.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
-pub struct PendingCode {
-    /// What is known of it.
-    pub hash: CodeHash,
-    /// For which environment it speaks.
-    pub destination: Destination,
-    /// For which certificate it speaks.
-    pub fingerprint: Fingerprint,
-    /// When the letter was written.
-    pub issued_at: Timestamp,
-    /// The last instant at which it counts.
-    pub expires_at: Timestamp,
-    /// When it was taken; it counts no more.
-    pub used_at: Option<Timestamp>,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -182,7 +140,7 @@ mod tests {
             format!("  {} ", &shown[3..]),
         ] {
             let read: OneTimeCode = mangled.parse().unwrap();
-            assert!(read.hash().matches(&code.hash()), "{mangled}");
+            assert_eq!(read.hash(), code.hash(), "{mangled}");
         }
     }
 
@@ -192,7 +150,7 @@ mod tests {
             OneTimeCode::generate().unwrap(),
             OneTimeCode::generate().unwrap(),
         );
-        assert!(!a.hash().matches(&b.hash()));
+        assert_ne!(a.hash(), b.hash());
         assert!("CS-12345".parse::<OneTimeCode>().is_err());
     }
 

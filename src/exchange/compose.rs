@@ -12,10 +12,10 @@ use lettre::{
 };
 
 use super::{
-    LetterFacts, SealedLetter, body,
+    LetterFacts, body,
     smime::{self, Signer, SmimeError, mime::base64_lines},
 };
-use crate::model::{Destination, EmailAddress, LetterKind, one_line};
+use crate::model::{Destination, EmailAddress, LetterKind, SealedLetter, one_line};
 
 /// Why a letter could not be written.
 #[derive(Debug, thiserror::Error)]

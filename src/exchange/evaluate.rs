@@ -6,13 +6,10 @@
 
 use jiff::Timestamp;
 
-use super::{
-    Inbound, InboundSignature, Missing, PendingCode, Refusal, Statement, code::CodeHash,
-    inbox::fingerprint,
-};
+use super::{Inbound, InboundSignature, Missing, Refusal, Statement, inbox::fingerprint};
 use crate::model::{
-    Acknowledgement, Channel, Contact, Destination, EmailAddress, Fingerprint, MessageId, Partner,
-    PartnerName, Role,
+    Acknowledgement, Channel, CodeHash, Contact, Destination, EmailAddress, Fingerprint, MessageId,
+    Partner, PartnerName, PendingCode, Role,
 };
 
 /// A letter that may be answered.
@@ -273,7 +270,7 @@ fn code_of<'a>(offer: &'a OpenOffer, said: &[CodeHash]) -> Option<&'a PendingCod
         .filter(|code| {
             code.destination == offer.destination
                 && code.fingerprint == offer.fingerprint
-                && said.iter().any(|s| s.matches(&code.hash))
+                && said.contains(&code.hash)
         })
         .min_by_key(|code| (code.used_at.is_some(), std::cmp::Reverse(code.expires_at)))
 }

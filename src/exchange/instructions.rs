@@ -18,6 +18,16 @@ pub(super) fn install(page: &mut Page, facts: &LetterFacts) {
         GatewayProduct::Nginx => nginx(page, facts),
         GatewayProduct::Other => other(page, facts),
     }
+    if facts.pin == PinType::Authority && facts.gateway != GatewayProduct::Other {
+        page.item(
+            "-",
+            &format!(
+                "If you admit by authority and name ({}) instead of by fingerprint, only a new authority \
+                 needs to be added.",
+                name_of(&facts.leaf)
+            ),
+        );
+    }
     page.blank();
     page.prose(
         "Let GET, POST, PUT and DELETE through on /rest/** (and /plugins/servlet/oauth/** if OAuth 1.0a \
@@ -65,19 +75,27 @@ fn pins(facts: &LetterFacts, line: impl Fn(&str, &str) -> String) -> String {
         .join("\n")
 }
 
-/// Which of our attachments goes into a file of authorities, and that the old content stays.
-fn authorities(facts: &LetterFacts) -> String {
-    let what = if facts.leaf.self_issued {
-        format!(
-            "{} (the certificate is its own authority)",
-            facts.pem_name()
-        )
+/// What holds the authorities: an attachment, or what the partner has themselves when its own CA issued.
+fn anchors(facts: &LetterFacts) -> String {
+    if facts.leaf.self_issued {
+        facts.pem_name()
+    } else if facts.chain.len() > 1 {
+        facts.authorities_name()
     } else {
         format!(
-            "{} (the authorities; the certificate itself is no anchor)",
-            facts.authorities_name()
+            "the certificates of {} and its root",
+            one_line(&facts.leaf.issuer)
         )
+    }
+}
+
+/// The same, with the reason, and that the old content stays.
+fn authorities(facts: &LetterFacts) -> String {
+    let why = match facts.leaf.self_issued {
+        true => "the certificate is its own authority",
+        false => "the authorities; the certificate itself is no anchor",
     };
+    let what = format!("{} ({why})", anchors(facts));
     match facts.previous {
         Some(_) => format!("{what}, added to what is there, which stays"),
         None => what,
@@ -123,11 +141,7 @@ fn apigee(page: &mut Page, facts: &LetterFacts) {
         &format!(
             "Create a new truststore and put both generations in, each as an alias of its own: {}; and the \
              present one. Edge Cloud takes no self-signed certificate.",
-            if facts.leaf.self_issued {
-                facts.pem_name()
-            } else {
-                facts.authorities_name()
-            }
+            anchors(facts)
         ),
     );
     page.item(
@@ -155,17 +169,10 @@ fn azure(page: &mut Page, facts: &LetterFacts) {
     page.verbatim(&pins(facts, |which, pin| format!("{pin}  {which}")));
     page.item(
         "3.",
-        &if facts.leaf.self_issued {
-            format!(
-                "Where the chain is verified too, upload the certificate as a CA certificate: {}.",
-                facts.pem_name()
-            )
-        } else {
-            format!(
-                "Where the chain is verified too, upload the authorities: {}.",
-                facts.authorities_name()
-            )
-        },
+        &format!(
+            "Where the chain is verified too, upload as a CA certificate: {}.",
+            anchors(facts)
+        ),
     );
 }
 

@@ -25,12 +25,12 @@ mod structure;
 mod testing;
 mod words;
 
-pub use code::{CodeHash, InvalidCode, NoRandomness, OneTimeCode, PendingCode};
+pub use code::{InvalidCode, NoRandomness, OneTimeCode};
 pub use compose::{ComposeError, Draft, Signed};
 pub use evaluate::{Expectations, OpenOffer, evaluate};
 pub use facts::{LetterFacts, Overlap, Sender};
 pub use inbox::{Inbound, InboundSignature, InboxError, LONGEST_MAIL, SignedStatement};
-pub use mailer::{Mailer, SealedLetter, SendError};
+pub use mailer::{Mailer, SendError};
 pub use refusal::{Automation, Missing, Refusal};
 pub use smtp::{Security, SettingsError, SmtpMailer, SmtpSettings};
 pub use statement::Statement;

@@ -1,8 +1,8 @@
 //! What a text states: fingerprints, codes, destinations, a refusal. Found wherever they stand, since
 //! people copy lines into sentences and mail programs break them.
 
-use super::code::{self, CodeHash, OneTimeCode};
-use crate::model::{Destination, Fingerprint, one_line};
+use super::code::{self, OneTimeCode};
+use crate::model::{CodeHash, Destination, Fingerprint, one_line};
 
 /// The statements of a text, in order, without repetitions.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]

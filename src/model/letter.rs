@@ -103,3 +103,58 @@ pub struct SentLetter {
     /// When it was accepted.
     pub at: Timestamp,
 }
+
+/// A letter that is ready to go and will not change any more: what the outbox keeps.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct SealedLetter {
+    /// Its name, as in its header.
+    pub message_id: MessageId,
+    /// Why it was written.
+    pub kind: LetterKind,
+    /// The envelope's sender: where bounces go.
+    pub from: EmailAddress,
+    /// The envelope's recipients; never empty.
+    pub to: Vec<EmailAddress>,
+    /// Whether it was encrypted to every one of them.
+    pub encrypted: bool,
+    /// The message (RFC 5322), 7-bit, CRLF line ends.
+    #[serde(with = "base64_text")]
+    pub bytes: Vec<u8>,
+}
+
+/// Bytes as base64 text, since a letter in JSON is read by people too.
+mod base64_text {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+    use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
+
+    pub(super) fn serialize<S: Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&STANDARD.encode(bytes))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
+        let text = String::deserialize(from)?;
+        STANDARD.decode(text).map_err(D::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_letter_from_the_outbox_is_the_same_byte_for_byte() {
+        let letter = SealedLetter {
+            message_id: MessageId::from_header("<a@b>"),
+            kind: LetterKind::Offer,
+            from: "ops@vendor.example".parse().unwrap(),
+            to: vec!["sec@acme.example".parse().unwrap()],
+            encrypted: false,
+            bytes: (0..=255).collect(),
+        };
+        let stored = serde_json::to_vec(&letter).unwrap();
+        assert_eq!(
+            serde_json::from_slice::<SealedLetter>(&stored).unwrap(),
+            letter
+        );
+    }
+}

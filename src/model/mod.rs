@@ -5,6 +5,7 @@
 //! evidence), or the story of a rotation with its one transition function.
 
 mod certificate;
+mod code;
 mod evidence;
 mod fingerprint;
 mod identity;
@@ -20,6 +21,7 @@ mod time;
 pub use certificate::{
     CertificateFacts, ChainFacts, ExtendedKeyUsage, KeyUsage, OrderFault, SerialNumber,
 };
+pub use code::{CodeHash, PendingCode};
 pub use evidence::{
     Acknowledgement, Activation, AddressEvidence, AppliedBy, CertificateSummary, Channel,
     ConnectorReport, Control, ControlEvidence, ProbeReport, Tier, VerbEvidence, Verdict,
@@ -28,7 +30,7 @@ pub use fingerprint::{Fingerprint, KeyId, ParseFingerprintError, Sha1Fingerprint
 pub use identity::{Generation, GenerationNumber, HexBytes, Identity, Slots, SubjectRequest};
 pub use issuer::{Issuer, IssuerKind};
 pub use key::{KeyAlgorithm, KeyState, UnknownKeyAlgorithm};
-pub use letter::{LetterKind, MessageId, SentLetter};
+pub use letter::{LetterKind, MessageId, SealedLetter, SentLetter};
 pub use name::{
     ConnectorName, Destination, EnvironmentKind, IdentityName, InvalidName, IssuerName,
     PartnerName, PolicyName,

@@ -1,24 +1,22 @@
 //! The local certification authority: a root that signs once, and an issuing authority that works.
 
-use std::fmt;
-
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
 
+use super::secret::SecretBytes;
 use crate::model::{HexBytes, SerialNumber};
 
 /// An authority as it is kept.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct AuthorityRecord {
     /// The root's certificate, DER.
     pub root: HexBytes,
-    /// The root's key, PKCS#8 DER in hexadecimal.
-    pub root_key: Zeroizing<String>,
+    /// The root's key, PKCS#8 DER.
+    pub root_key: SecretBytes,
     /// The issuing authority's certificate, DER.
     pub issuing: HexBytes,
-    /// The issuing authority's key, PKCS#8 DER in hexadecimal.
-    pub issuing_key: Zeroizing<String>,
+    /// The issuing authority's key, PKCS#8 DER.
+    pub issuing_key: SecretBytes,
     /// What the issuing authority has revoked.
     pub revoked: Vec<RevokedRecord>,
     /// The number of the last revocation list (RFC 5280 §5.2.3).
@@ -34,12 +32,4 @@ pub struct RevokedRecord {
     pub serial: SerialNumber,
     /// Since when.
     pub at: Timestamp,
-}
-
-impl fmt::Debug for AuthorityRecord {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AuthorityRecord")
-            .field("created_at", &self.created_at)
-            .finish_non_exhaustive()
-    }
 }

@@ -8,12 +8,9 @@ use super::{
     AUTHORITIES, AuthorityRecord, CODES, GENERATIONS, IDENTITIES, INBOX, InboxRecord, KEYS, OUTBOX,
     OutboxRecord, SIGNER, SignerRecord, Versioned, generation_id, mail_id,
 };
-use crate::{
-    exchange::PendingCode,
-    model::{
-        Generation, GenerationNumber, Identity, IdentityName, IssuerName, MessageId,
-        rotation::{Event, RotationId},
-    },
+use crate::model::{
+    Generation, GenerationNumber, Identity, IdentityName, IssuerName, MessageId, PendingCode,
+    rotation::{Event, RotationId},
 };
 
 /// Changes that become durable together or not at all.

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{exchange::SealedLetter, model::EmailAddress};
+use crate::model::{EmailAddress, SealedLetter};
 
 /// A letter, from before it is sent on: what is sent again after a crash is this, byte for byte.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -10,6 +10,7 @@ mod error;
 mod journal;
 mod mail;
 mod opening;
+mod secret;
 mod signer;
 
 pub use authority::{AuthorityRecord, RevokedRecord};
@@ -17,6 +18,7 @@ pub use batch::Batch;
 pub use error::RecordsError;
 pub use journal::Replayed;
 pub use mail::{InboxRecord, OutboxRecord};
+pub use secret::SecretBytes;
 pub use signer::SignerRecord;
 
 use std::sync::Mutex;
@@ -27,9 +29,8 @@ use countersign_store::{Record, Store};
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
-use crate::{
-    exchange::PendingCode,
-    model::{Generation, GenerationNumber, Identity, IdentityName, IssuerName, MessageId},
+use crate::model::{
+    Generation, GenerationNumber, Identity, IdentityName, IssuerName, MessageId, PendingCode,
 };
 
 const IDENTITIES: &str = "identity";
@@ -102,7 +103,7 @@ impl Records {
             .list_prefix(GENERATIONS, &format!("{identity}/"))?;
         records
             .into_iter()
-            .map(|record| decode(GENERATIONS, record))
+            .map(|record| decode(GENERATIONS, &record))
             .collect()
     }
 
@@ -163,7 +164,7 @@ impl Records {
     ) -> Result<Option<Versioned<T>>, RecordsError> {
         self.store
             .read(collection, id)?
-            .map(|record| decode(collection, record))
+            .map(|record| decode(collection, &record))
             .transpose()
     }
 
@@ -174,14 +175,14 @@ impl Records {
         self.store
             .list(collection)?
             .into_iter()
-            .map(|record| decode(collection, record))
+            .map(|record| decode(collection, &record))
             .collect()
     }
 }
 
 fn decode<T: DeserializeOwned>(
     collection: &'static str,
-    record: Record,
+    record: &Record,
 ) -> Result<Versioned<T>, RecordsError> {
     let value =
         serde_json::from_slice(&record.bytes).map_err(|source| RecordsError::Unreadable {

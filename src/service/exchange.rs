@@ -5,7 +5,7 @@ use super::{
     rotations::signed_name,
 };
 use crate::{
-    exchange::{Expectations, Inbound, OpenOffer, Refusal, evaluate},
+    exchange::{Expectations, Inbound, OpenOffer, Refusal, evaluate, smime::DecryptionKey},
     model::{Acknowledgement, Channel, EmailAddress, IdentityName, Role, one_line, rotation::Fact},
     records::{Batch, InboxRecord, Versioned},
 };
@@ -68,13 +68,14 @@ impl Service {
             },
             at: self.clock.now(),
         };
-        self.note(&statement.identity, Fact::Acknowledged { acknowledgement })
+        self.note(&statement.identity, &Fact::Acknowledged { acknowledgement })
     }
 
     /// A mail, as a mail filter hands it over. Whatever it is, it is kept with what it was taken for.
     pub(super) fn receive(&self, mail: &[u8]) -> Result<LetterView, ServiceError> {
         let now = self.clock.now();
-        let inbound = Inbound::parse(mail).map_err(|error| ServiceError::refused(chain(&error)))?;
+        let inbound = Inbound::parse_with(mail, &self.mail_keys()?)
+            .map_err(|error| ServiceError::refused(chain(&error)))?;
         let id = &inbound.message_id;
         let known = self.records.inbound(id)?;
         if let Some(known) = known.as_ref().filter(|known| known.value.accepted) {
@@ -136,7 +137,7 @@ impl Service {
                         batch = batch.code(letter, &code);
                     }
                 }
-                self.note_with(identity, batch, Fact::Acknowledged { acknowledgement })?;
+                self.note_with(identity, batch, &Fact::Acknowledged { acknowledgement })?;
                 Ok(LetterView {
                     schema: 1,
                     accepted: true,
@@ -156,6 +157,23 @@ impl Service {
                 })
             }
         }
+    }
+
+    /// What opens replies that were encrypted to us: the key that our letters are signed with.
+    fn mail_keys(&self) -> Result<Vec<DecryptionKey>, ServiceError> {
+        let Some(signer) = self.records.signer()? else {
+            return Ok(Vec::new());
+        };
+        let key = signer.value.key.expose();
+        let certificate = signer
+            .value
+            .chain
+            .first()
+            .map(|leaf| leaf.0.as_slice())
+            .unwrap_or_default();
+        let key = DecryptionKey::new(key, certificate)
+            .map_err(|error| ServiceError::from_error(&error))?;
+        Ok(vec![key])
     }
 
     /// A contact said no: to the letter that was answered, or to everything that was offered to their organisation.
@@ -195,7 +213,7 @@ impl Service {
                 );
                 self.note(
                     identity,
-                    Fact::Declined {
+                    &Fact::Declined {
                         destination,
                         contact,
                         reason,

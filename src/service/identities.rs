@@ -11,7 +11,7 @@ use crate::{
     },
     pki::pem,
     records::Versioned,
-    rotation::{due, import_chain},
+    rotation::{RehearsalError, due, import_chain},
 };
 
 impl Service {
@@ -51,7 +51,16 @@ impl Service {
             rotation: None,
         };
         // Everything that it points at has to be there before anything is written.
-        self.setting(&identity)?;
+        let ports = self.ports(&identity)?;
+        self.driver(&ports)
+            .rehearse(&identity)
+            .await
+            .map_err(|error| match error {
+                RehearsalError::Failed(failure) => {
+                    ServiceError::refused(failure.message).hint(failure.remedy)
+                }
+                RehearsalError::Records(error) => error.into(),
+            })?;
         let name = identity.name.clone();
         self.plan(
             &Versioned {

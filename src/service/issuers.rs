@@ -11,7 +11,7 @@ use crate::{
         Validity,
     },
     pki::{self, CertificateAuthority, PrivateKey, Profile, pem},
-    records::{AuthorityRecord, Batch, SignerRecord, Versioned},
+    records::{AuthorityRecord, Batch, SecretBytes, SignerRecord, Versioned},
     rotation::issuing_authority,
 };
 
@@ -79,9 +79,9 @@ impl Service {
         .map_err(|error| ServiceError::from_error(&error))?;
         let record = AuthorityRecord {
             root: HexBytes(root.certificate().to_vec()),
-            root_key: Zeroizing::new(hex::encode(root.key().pkcs8())),
+            root_key: SecretBytes::new(root.key().pkcs8()),
             issuing: HexBytes(issuing.certificate().to_vec()),
-            issuing_key: Zeroizing::new(hex::encode(issuing.key().pkcs8())),
+            issuing_key: SecretBytes::new(issuing.key().pkcs8()),
             revoked: Vec::new(),
             crl_number: 0,
             created_at: now,
@@ -219,7 +219,7 @@ impl Service {
         let leaf =
             pki::inspect(&certificates[0]).map_err(|error| ServiceError::from_error(&error))?;
         let record = SignerRecord {
-            key: Zeroizing::new(hex::encode(key.pkcs8())),
+            key: SecretBytes::new(key.pkcs8()),
             chain: certificates.into_iter().map(HexBytes).collect(),
             leaf,
         };

@@ -3,6 +3,7 @@
 //! The command line hands a [`Request`] to the daemon's socket when one runs, and to a [`Service`] of its
 //! own when none does: the same value, the same code, the same [`Reply`].
 
+mod deliveries;
 mod error;
 mod exchange;
 mod identities;
@@ -40,6 +41,17 @@ use crate::{
     rotation::{Observer, Silent},
 };
 
+/// What a fault that is shown in `status` is about.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum FaultSource {
+    /// The configuration on disk; the one before it is in force.
+    Configuration,
+    /// Identities that readers of files should have, and have not.
+    Files,
+    /// Identities that could not be laid out for connectors at our socket.
+    Seats,
+}
+
 /// One open store with its configuration, and everything that can be asked of it.
 pub struct Service {
     records: Records,
@@ -47,7 +59,7 @@ pub struct Service {
     hub: Arc<ConnectorHub>,
     clock: Arc<dyn Clock>,
     observer: Arc<dyn Observer>,
-    faults: Mutex<Vec<String>>,
+    faults: Mutex<BTreeMap<FaultSource, Vec<String>>>,
     since: Option<Timestamp>,
     /// One rotation is driven by one task at a time.
     driving: Mutex<BTreeMap<IdentityName, Arc<tokio::sync::Mutex<()>>>>,
@@ -88,22 +100,30 @@ impl Service {
         self.config.load_full()
     }
 
-    /// Puts another configuration in force and takes back the fault that the last one may have had.
+    /// Puts another configuration in force, and takes back the faults of the one before.
     pub fn reconfigure(&self, config: Config) {
         self.config.store(Arc::new(config));
-        self.set_faults(Vec::new());
+        self.set_faults(FaultSource::Configuration, Vec::new());
         self.seat_connectors();
         self.changed.notify_one();
     }
 
-    /// Keeps the configuration in force and shows what is wrong with the new one.
-    pub fn set_faults(&self, faults: Vec<String>) {
-        *self.faults.lock().unwrap_or_else(PoisonError::into_inner) = faults;
+    /// Shows what is wrong, in the place of what was wrong there before.
+    pub fn set_faults(&self, source: FaultSource, faults: Vec<String>) {
+        self.faults
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(source, faults);
     }
 
-    /// Takes back the faults of a configuration that has been mended.
-    pub fn clear_faults(&self) {
-        self.set_faults(Vec::new());
+    fn faults(&self) -> Vec<String> {
+        self.faults
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .values()
+            .flatten()
+            .cloned()
+            .collect()
     }
 
     /// What time it is.
@@ -139,7 +159,7 @@ impl Service {
                 generation,
             } => Reply::Pem(self.certificate(&identity, generation)?),
             Request::IdentityImport { identity, file } => {
-                Reply::Rotation(self.import(&identity, file.as_bytes())?)
+                Reply::Rotation(self.import(&identity, &file)?)
             }
             Request::IssuerCreate {
                 issuer,

@@ -79,7 +79,7 @@ pub enum Request {
     },
     IdentityImport {
         identity: IdentityName,
-        file: String,
+        file: Vec<u8>,
     },
     IssuerCreate {
         issuer: IssuerName,

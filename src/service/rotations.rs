@@ -90,7 +90,7 @@ impl Service {
             by: signed_name(by)?,
             reason: stated_reason(reason)?,
         };
-        self.note(identity, fact)
+        self.note(identity, &fact)
     }
 
     pub(super) fn decide(
@@ -107,7 +107,7 @@ impl Service {
         };
         self.note(
             identity,
-            Fact::Decided {
+            &Fact::Decided {
                 decision,
                 by: signed_name(by)?,
                 reason,
@@ -118,7 +118,7 @@ impl Service {
     pub(super) fn note(
         &self,
         identity: &IdentityName,
-        fact: Fact,
+        fact: &Fact,
     ) -> Result<RotationView, ServiceError> {
         self.note_with(identity, Batch::new(), fact)
     }
@@ -127,7 +127,7 @@ impl Service {
         &self,
         identity: &IdentityName,
         batch: Batch,
-        fact: Fact,
+        fact: &Fact,
     ) -> Result<RotationView, ServiceError> {
         let rotation = self.current_rotation(identity)?;
         let at = self.clock.now();
@@ -135,12 +135,13 @@ impl Service {
             .records
             .note(&rotation.id, at, batch, |_| Some(fact.clone()))?;
         let rotation = noted.unwrap_or(rotation);
-        self.observer.noted(&rotation, at, &fact);
+        self.observer.noted(&rotation, at, fact);
         self.rotation_view(&rotation)
     }
 
     /// Begins what is due, and drives every rotation as far as it goes now.
     pub(super) async fn renew(&self) -> Result<RenewView, ServiceError> {
+        self.deliver_missing().await;
         let mut view = RenewView {
             schema: 1,
             started: self.begin_due()?,
@@ -209,7 +210,7 @@ impl Service {
             match self.plan(&identity, RotationReason::Scheduled) {
                 Ok(()) => begun.push(name),
                 Err(error) => {
-                    tracing::error!(identity = %name, "could not plan its rotation: {error}")
+                    tracing::error!(identity = %name, "could not plan its rotation: {error}");
                 }
             }
         }

@@ -52,11 +52,7 @@ impl Service {
             now: self.clock.now(),
             daemon_since: self.since,
             engine: self.records.engine().to_string(),
-            faults: self
-                .faults
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner)
-                .clone(),
+            faults: self.faults(),
             identities: self.identities()?,
             connectors,
         })

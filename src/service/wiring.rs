@@ -7,12 +7,12 @@ use zeroize::Zeroizing;
 use super::{Service, ServiceError, error::chain};
 use crate::{
     config::{Config, MailConfig, MailSecurity},
-    delivery::{Sink, Sinks},
+    delivery::Sinks,
     exchange::{Security, Sender, SmtpMailer, SmtpSettings},
-    model::{GenerationNumber, Identity, Lapse, rotation::RotationId},
+    model::{GenerationNumber, Identity, Lapse},
     pki::{Credentials, PrivateKey},
     probe::{ProbeLimits, TlsProber},
-    rotation::{Driver, Setting, handover},
+    rotation::{Driver, Setting},
 };
 
 /// How long a mail server may take for one step of the conversation.
@@ -96,69 +96,6 @@ impl Service {
         }
     }
 
-    /// Makes a seat for every connector that holds a connection, and lays out what each is to present now.
-    /// What cannot be laid out is shown as a fault and hinders nobody else.
-    pub fn seat_connectors(&self) {
-        let config = self.config();
-        let sockets = config
-            .connectors
-            .iter()
-            .filter(|(_, c)| c.sink == Sink::Socket);
-        self.hub()
-            .seat(sockets.clone().map(|(name, _)| name.clone()));
-        let mut faults = Vec::new();
-        for (name, connector) in sockets {
-            let laid = self
-                .wanted(name, &connector.destination)
-                .and_then(|wanted| {
-                    let Some((identity, generation)) = wanted else {
-                        return Ok(());
-                    };
-                    let setting = self.setting(&identity)?;
-                    let credentials = self.credentials(&identity, generation)?;
-                    self.hub()
-                        .lay_out(name, handover(&credentials, generation, &setting.policy));
-                    Ok(())
-                });
-            if let Err(error) = laid {
-                faults.push(format!("connector {name}: {error}"));
-            }
-        }
-        if !faults.is_empty() {
-            self.set_faults(faults);
-        }
-    }
-
-    /// The generation that a connector is to present now.
-    pub(super) fn wanted(
-        &self,
-        connector: &crate::model::ConnectorName,
-        destination: &crate::model::Destination,
-    ) -> Result<Option<(Identity, GenerationNumber)>, ServiceError> {
-        let config = self.config();
-        let Some((_, environment)) = config.environment(destination) else {
-            return Ok(None);
-        };
-        let Some(found) = self.records.identity(&environment.identity)? else {
-            return Ok(None);
-        };
-        let identity = found.value;
-        let rotating = match identity.rotation {
-            Some(generation) => self.records.rotation(&RotationId {
-                identity: identity.name.clone(),
-                generation,
-            })?,
-            None => None,
-        };
-        let generation = match rotating {
-            Some(replayed) if replayed.rotation.connectors.contains_key(connector) => {
-                replayed.rotation.generation_for(connector)
-            }
-            _ => identity.slots.current,
-        };
-        Ok(generation.map(|generation| (identity, generation)))
-    }
-
     pub(super) fn credentials(
         &self,
         identity: &Identity,
@@ -193,8 +130,8 @@ fn sender(config: &Config, mail: &MailConfig) -> Sender {
     Sender {
         name: config.ops_name.clone(),
         email: mail.from.clone(),
-        reply_to: None,
-        organization: None,
+        reply_to: config.reply_to.clone(),
+        organization: config.ops_organization.clone(),
     }
 }
 

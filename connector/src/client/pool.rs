@@ -92,11 +92,6 @@ impl Pool {
         self.secured.generation().serial()
     }
 
-    /// Whether a newer generation has taken over.
-    pub(super) fn retired(&self) -> bool {
-        lock(&self.state).retired
-    }
-
     /// Closes what is idle, lets what is busy finish, and cuts the rest when the time is over.
     pub(super) fn retire(self: &Arc<Self>, drain: Duration) {
         let idle = {

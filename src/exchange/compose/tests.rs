@@ -194,3 +194,35 @@ fn an_offer_without_a_certificate_or_a_recipient_is_not_written() {
         Err(ComposeError::NothingToRemove)
     ));
 }
+
+#[test]
+fn every_attachment_that_the_text_names_is_attached() {
+    let ops = Person::new("ops@vendor.example", Key::P256);
+    for gateway in [
+        GatewayProduct::Apache,
+        GatewayProduct::Apigee,
+        GatewayProduct::AzureApiManagement,
+        GatewayProduct::Haproxy,
+        GatewayProduct::Nginx,
+        GatewayProduct::Other,
+    ] {
+        for (certificates, self_issued) in [(1, false), (1, true), (3, false)] {
+            let mut facts = facts(None);
+            facts.gateway = gateway;
+            facts.leaf.self_issued = self_issued;
+            facts.chain = vec![ops.der.clone(); certificates];
+            let text = body::text(&facts).unwrap();
+            let raw = String::from_utf8(sealed(&facts, &ops).bytes).unwrap();
+            for name in text.split(|c: char| c.is_whitespace() || "(),;".contains(c)) {
+                let name = name.trim_end_matches(['.', ':']);
+                if name.ends_with(".pem.txt") {
+                    let attached = format!("filename=\"{name}\"");
+                    assert!(
+                        raw.contains(&attached),
+                        "{gateway:?} {certificates}: {name}"
+                    );
+                }
+            }
+        }
+    }
+}

@@ -22,8 +22,8 @@ use lettre::{
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-use super::{Mailer, SealedLetter, SendError};
-use crate::model::{EmailAddress, one_line};
+use super::{Mailer, SendError};
+use crate::model::{EmailAddress, SealedLetter, one_line};
 
 pub use tls::SettingsError;
 

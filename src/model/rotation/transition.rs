@@ -6,7 +6,7 @@ use super::{
     leg::{ConnectorLeg, Declined, Leg, Waiver},
     state::{Ending, Outcome, Phase, PreparedCertificate, Rotation, Trouble},
 };
-use crate::model::{Destination, Verdict};
+use crate::model::Destination;
 
 /// A fact that cannot follow on what was known.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -219,87 +219,6 @@ impl Rotation {
         Ok(())
     }
 
-    /// What forbids a step now. The invariants of a rotation stand here and nowhere else.
-    fn obstacle(&self, step: &Step) -> Option<&'static str> {
-        let leg = |destination: &Destination| self.legs.get(destination);
-        let ending = self.ending.is_some();
-        let forward = !matches!(
-            step,
-            Step::RollBack { .. } | Step::Withdraw { .. } | Step::Discard
-        );
-        if ending && forward {
-            return Some("the rotation is being given up");
-        }
-        if !ending && !forward {
-            return Some("nobody decided to give the rotation up");
-        }
-        let prepared = self.certificate.is_some();
-        let missing = |known: Option<bool>, obstacle| match known {
-            None => Some("it is not in the scope of the rotation"),
-            Some(false) => Some(obstacle),
-            Some(true) => None,
-        };
-        match step {
-            Step::Prepare if prepared => Some("it is prepared already"),
-            Step::Prepare | Step::Discard => None,
-            _ if !prepared && forward => Some("there is no certificate yet"),
-            Step::Offer { destination } => missing(
-                leg(destination).map(|l| l.offer.is_none()),
-                "it was offered",
-            ),
-            Step::Remind { destination, .. } => missing(
-                leg(destination).map(|l| l.offer.is_some()),
-                "nothing was offered",
-            ),
-            Step::Confirm { destination } => missing(
-                leg(destination).map(|l| l.offer.is_some()),
-                "nothing was offered",
-            ),
-            Step::Probe { destination } => missing(leg(destination).map(|_| true), ""),
-            Step::Publish { connector } => {
-                let gates = self
-                    .connectors
-                    .get(connector)
-                    .and_then(|c| leg(&c.destination))
-                    .map(Leg::may_activate);
-                missing(gates, "the gates of its destination are shut")
-            }
-            Step::Activate { destination } => {
-                if self
-                    .connectors_at(destination)
-                    .any(|(_, c)| c.activation.is_none())
-                {
-                    return Some("a connector there has not been seen presenting it");
-                }
-                missing(
-                    leg(destination).map(Leg::may_activate),
-                    "the gates are shut",
-                )
-            }
-            Step::Notify { destination } | Step::ProveRefusal { destination } => {
-                if self.from.is_none() {
-                    return Some("there is no old generation");
-                }
-                missing(
-                    leg(destination).map(|l| l.activated.is_some()),
-                    "it is not active there",
-                )
-            }
-            Step::Destroy => {
-                let retired = self.active_legs().count() > 0
-                    && self.active_legs().all(|(_, leg)| leg.retired.is_some());
-                (!retired).then_some("the old generation is not retired everywhere")
-            }
-            Step::RollBack { connector } => {
-                missing(self.connectors.get(connector).map(|_| true), "")
-            }
-            Step::Withdraw { destination } => missing(
-                leg(destination).map(|l| l.offer.is_some()),
-                "nothing was offered",
-            ),
-        }
-    }
-
     fn ended(&mut self, step: &Step, event: &Event) -> Result<(), IllegalTransition> {
         match self.in_doubt.take() {
             Some(started) if started == *step => Ok(()),
@@ -348,9 +267,16 @@ impl Rotation {
                 leg.confirmed = Some((at, basis.clone()));
             }
             (Step::Probe { destination }, Output::Probed { report }) => {
+                let switched = self
+                    .connectors_at(destination)
+                    .any(|(_, c)| c.switched.is_some());
                 let leg = self.leg(destination, event)?;
+                let by_evidence = matches!(leg.proven, Some((_, Basis::Evidence)));
                 if report.proves_acceptance() {
                     leg.proven.get_or_insert((at, Basis::Evidence));
+                } else if by_evidence && !switched && leg.activated.is_none() {
+                    // What was accepted yesterday is not accepted now: the gate shuts again.
+                    leg.proven = None;
                 }
                 leg.probe = Some(report.clone());
             }
@@ -473,79 +399,6 @@ impl Rotation {
         IllegalTransition {
             phase: self.phase(),
             fact: format!("{fact}: {why}"),
-        }
-    }
-}
-
-/// In a few words, for errors and for the history.
-impl std::fmt::Display for Fact {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Planned {
-                identity,
-                to,
-                reason,
-                ..
-            } => write!(f, "generation {to} of {identity} planned ({reason})"),
-            Self::ScopeChanged { .. } => {
-                f.write_str("the configuration changed what has to be reached")
-            }
-            Self::Started { step } => write!(f, "started to {step}"),
-            Self::Succeeded {
-                step,
-                output: Output::Probed { report },
-            } => {
-                let outcome = match report.verdict {
-                    Verdict::Accepted if !report.proves_acceptance() => "accepted, but not proven",
-                    Verdict::Accepted => "accepted",
-                    Verdict::Rejected => "rejected",
-                    Verdict::Unreachable => "unreachable",
-                    Verdict::Inconclusive => "inconclusive",
-                };
-                write!(f, "succeeded to {step}: {outcome}")
-            }
-            Self::Succeeded { step, .. } => write!(f, "succeeded to {step}"),
-            Self::Failed { step, failure } => write!(f, "failed to {step}: {}", failure.message),
-            Self::Imported { fingerprint, .. } => {
-                write!(f, "certificate {} imported", fingerprint.short())
-            }
-            Self::Acknowledged { acknowledgement } => {
-                write!(
-                    f,
-                    "{} acknowledged for {}",
-                    acknowledgement.contact, acknowledgement.destination
-                )
-            }
-            Self::Declined {
-                destination,
-                contact,
-                reason,
-            } => {
-                write!(f, "{contact} declined for {destination}: {reason}")
-            }
-            Self::Waived {
-                destination,
-                gate,
-                by,
-                reason,
-            } => {
-                write!(f, "{by} waived the {gate} of {destination}: {reason}")
-            }
-            Self::Decided {
-                decision: Decision::Abandon,
-                by,
-                reason,
-            } => write!(f, "{by} abandoned it: {reason}"),
-            Self::Decided {
-                decision: Decision::RollBack,
-                by,
-                reason,
-            } => write!(f, "{by} rolled it back: {reason}"),
-            Self::Decided {
-                decision: Decision::Retry,
-                by,
-                ..
-            } => write!(f, "{by} asked to try again"),
         }
     }
 }

@@ -7,13 +7,10 @@
 use super::{Done, StepError};
 use crate::{
     delivery::Publisher,
-    exchange::{
-        Draft, LetterFacts, Mailer, OneTimeCode, Overlap, PendingCode, SealedLetter, Sender,
-        smime::Signer,
-    },
+    exchange::{Draft, LetterFacts, Mailer, OneTimeCode, Overlap, Sender, smime::Signer},
     model::{
-        Contact, Destination, Generation, GenerationNumber, LetterKind, MessageId, Role,
-        SentLetter,
+        Contact, Destination, Generation, GenerationNumber, LetterKind, MessageId, PendingCode,
+        Role, SealedLetter, SentLetter,
         rotation::{Output, Rotation},
     },
     probe::Prober,
@@ -270,8 +267,7 @@ impl<M: Mailer, P: Prober, B: Publisher> Driver<'_, M, P, B> {
                 Role::Ops,
             )
         })?;
-        let key =
-            zeroize::Zeroizing::new(hex::decode(record.value.key.as_bytes()).unwrap_or_default());
+        let key = record.value.key.expose();
         let chain: Vec<Vec<u8>> = record
             .value
             .chain

@@ -7,8 +7,9 @@ mod prepare;
 mod probing;
 
 pub use activate::handover;
-pub use prepare::issuing_authority;
+pub use prepare::{RehearsalError, issuing_authority};
 pub(super) use prepare::{judge, violations};
+pub use probing::{Questions, probe_request};
 
 use super::{
     driver::Driver,

@@ -4,19 +4,17 @@
 //! there is no orphan; run again, the step makes another key, and the first was never written anywhere.
 //! No certificate gets past the rules: what fails is named, and nothing is kept.
 
-use zeroize::Zeroizing;
-
 use super::{Done, StepError};
 use crate::{
     delivery::Publisher,
     exchange::Mailer,
     model::{
-        CertificateFacts, ChainFacts, Generation, HexBytes, Identity, IdentityName, IssuerKind,
-        KeyId, KeyState, Lapse, Role, Validity,
-        rotation::{Output, Rotation},
+        CertificateFacts, ChainFacts, Generation, GenerationNumber, HexBytes, Identity,
+        IdentityName, IssuerKind, KeyId, KeyState, Lapse, Role, Validity,
+        rotation::{Failure, Output, Rotation},
     },
     pki::{self, CertificateAuthority, PrivateKey, Profile},
-    policy::lint::{self, LintInput, Violation},
+    policy::lint::{self, LintInput, Reason, Violation},
     probe::Prober,
     records::{AuthorityRecord, Batch, Records, RecordsError, Versioned},
     rotation::{Driver, Setting},
@@ -35,41 +33,13 @@ impl<M: Mailer, P: Prober, B: Publisher> Driver<'_, M, P, B> {
                 StepError::permanent(format!("there is no identity {name}"), "add it", Role::Ops)
             })?
             .value;
-        let algorithm = identity.key_algorithm;
-        // An RSA key takes seconds: not on a thread that serves sockets.
-        let key = tokio::task::spawn_blocking(move || PrivateKey::generate(algorithm))
-            .await
-            .map_err(|error| StepError::from_error(&error, true, "try again"))?
-            .map_err(|error| StepError::from_error(&error, false, "choose another kind of key"))?;
-        let request =
-            pki::request::certification_request(&key, &identity.subject).map_err(|error| {
-                StepError::from_error(&error, false, "correct the names of the identity")
-            })?;
-        let chain_der = self.certify(&identity, &key)?;
-        let mut generation = Generation {
-            identity: name.clone(),
-            number: rotation.to(),
-            key_algorithm: algorithm,
-            key_id: key.key_id(),
-            key_state: KeyState::PreActivation,
-            request,
-            chain: Vec::new(),
-            leaf: None,
-            created_at: self.clock.now(),
-            destroyed_at: None,
-        };
-        let output = match chain_der {
+        let (generation, key) = self.made(&identity, rotation.to()).await?;
+        let output = match &generation.leaf {
             None => Output::Requested,
-            Some(certified) => {
-                let leaf = self.lint(&identity, &certified, key.key_id())?;
-                let prepared = Output::Prepared {
-                    fingerprint: leaf.fingerprint,
-                    not_after: leaf.validity.not_after(),
-                };
-                generation.chain = certified.chain.into_iter().map(HexBytes).collect();
-                generation.leaf = Some(leaf);
-                prepared
-            }
+            Some(leaf) => Output::Prepared {
+                fingerprint: leaf.fingerprint,
+                not_after: leaf.validity.not_after(),
+            },
         };
         let batch = Batch::new()
             .new_key(name, rotation.to(), key.pkcs8())
@@ -80,31 +50,85 @@ impl<M: Mailer, P: Prober, B: Publisher> Driver<'_, M, P, B> {
         Ok((output, batch))
     }
 
+    /// Whether a generation of this identity could be made now. Nothing is kept.
+    pub async fn rehearse(&self, identity: &Identity) -> Result<(), RehearsalError> {
+        match self.made(identity, GenerationNumber::FIRST).await {
+            Ok(_) => Ok(()),
+            Err(StepError::Failed(failure)) => Err(RehearsalError::Failed(failure)),
+            Err(StepError::Records(error)) => Err(RehearsalError::Records(error)),
+        }
+    }
+
+    /// A generation with its key, not written anywhere yet.
+    async fn made(
+        &self,
+        identity: &Identity,
+        number: GenerationNumber,
+    ) -> Result<(Generation, PrivateKey), StepError> {
+        let algorithm = identity.key_algorithm;
+        // An RSA key takes seconds: not on a thread that serves sockets.
+        let key = tokio::task::spawn_blocking(move || PrivateKey::generate(algorithm))
+            .await
+            .map_err(|error| StepError::from_error(&error, true, "try again"))?
+            .map_err(|error| StepError::from_error(&error, false, "choose another kind of key"))?;
+        let request =
+            pki::request::certification_request(&key, &identity.subject).map_err(|error| {
+                StepError::from_error(&error, false, "correct the names of the identity")
+            })?;
+        let mut generation = Generation {
+            identity: identity.name.clone(),
+            number,
+            key_algorithm: algorithm,
+            key_id: key.key_id(),
+            key_state: KeyState::PreActivation,
+            request,
+            chain: Vec::new(),
+            leaf: None,
+            created_at: self.clock.now(),
+            destroyed_at: None,
+        };
+        match self.certify(identity, &key)? {
+            Some(certified) => {
+                generation.leaf = Some(self.lint(identity, &certified, key.key_id(), |_| true)?);
+                generation.chain = certified.chain.into_iter().map(HexBytes).collect();
+            }
+            None => {
+                // What we ask for must be fit to be granted: judged on a stand-in that says the same.
+                let stand_in = self.self_signed(identity, &key)?;
+                self.lint(identity, &stand_in, key.key_id(), |reason| {
+                    matches!(
+                        reason,
+                        Reason::NameOutsideApprovedDomains
+                            | Reason::NoNames
+                            | Reason::KeyAlgorithmNotAllowed
+                    )
+                })?;
+            }
+        }
+        Ok((generation, key))
+    }
+
+    fn self_signed(&self, identity: &Identity, key: &PrivateKey) -> Result<Certified, StepError> {
+        let serial = pki::random_serial().map_err(|error| fault(&error))?;
+        let certificate = pki::self_signed(key, &identity.subject, self.validity()?, &serial)
+            .map_err(|error| fault(&error))?;
+        Ok(Certified {
+            chain: vec![certificate],
+            anchors: Vec::new(),
+        })
+    }
+
     /// The chain, leaf first; `None` when the partner's authority has to sign.
     fn certify(
         &self,
         identity: &Identity,
         key: &PrivateKey,
     ) -> Result<Option<Certified>, StepError> {
-        let fault = |error: &dyn std::error::Error| {
-            StepError::from_error(
-                error,
-                false,
-                "mend what it names, then `countersign rotation retry`",
-            )
-        };
         let validity = self.validity()?;
         let serial = pki::random_serial().map_err(|error| fault(&error))?;
         match self.setting.issuer.kind {
             IssuerKind::PartnerCa => Ok(None),
-            IssuerKind::SelfSigned => {
-                let certificate = pki::self_signed(key, &identity.subject, validity, &serial)
-                    .map_err(|error| fault(&error))?;
-                Ok(Some(Certified {
-                    chain: vec![certificate],
-                    anchors: Vec::new(),
-                }))
-            }
+            IssuerKind::SelfSigned => self.self_signed(identity, key).map(Some),
             IssuerKind::LocalCa => {
                 let issuer = &self.setting.issuer.name;
                 let record = self.records.authority(issuer)?.ok_or_else(|| {
@@ -152,16 +176,18 @@ impl<M: Mailer, P: Prober, B: Publisher> Driver<'_, M, P, B> {
         identity: &Identity,
         certified: &Certified,
         key: KeyId,
+        concerns: impl Fn(Reason) -> bool,
     ) -> Result<CertificateFacts, StepError> {
         let facts = pki::inspect_chain(&certified.chain, Some(key), &certified.anchors)
             .map_err(|error| StepError::from_error(&error, false, "look at the issuer"))?;
-        let violations = judge(
+        let mut violations = judge(
             self.records,
             self.setting,
             identity,
             &facts,
             self.clock.now(),
         )?;
+        violations.retain(|violation| concerns(violation.reason));
         if violations.is_empty() {
             return Ok(facts.leaf().clone());
         }
@@ -177,6 +203,23 @@ impl<M: Mailer, P: Prober, B: Publisher> Driver<'_, M, P, B> {
     }
 }
 
+/// Why a generation cannot be made.
+#[derive(Debug)]
+pub enum RehearsalError {
+    /// A rule or the issuer says no.
+    Failed(Failure),
+    /// The store cannot be read.
+    Records(RecordsError),
+}
+
+fn fault(error: &dyn std::error::Error) -> StepError {
+    StepError::from_error(
+        error,
+        false,
+        "mend what it names, then `countersign rotation retry`",
+    )
+}
+
 struct Certified {
     chain: Vec<Vec<u8>>,
     anchors: Vec<Vec<u8>>,
@@ -186,7 +229,7 @@ struct Certified {
 pub fn issuing_authority(
     record: &AuthorityRecord,
 ) -> Result<CertificateAuthority, pki::AuthorityError> {
-    let key = Zeroizing::new(hex::decode(record.issuing_key.as_bytes()).unwrap_or_default());
+    let key = record.issuing_key.expose();
     let chain = vec![record.issuing.0.clone(), record.root.0.clone()];
     let key = PrivateKey::from_pkcs8(key).map_err(|source| pki::AuthorityError::Key { source })?;
     CertificateAuthority::from_parts(chain, key)

@@ -3,7 +3,7 @@
 use super::{super::*, scene::*};
 use crate::exchange::{
     smime::encrypt,
-    testing::{Key, Person},
+    testing::{Bench, Key, Person},
 };
 
 #[test]
@@ -132,6 +132,35 @@ fn rubbish_and_huge_mails_are_refused_without_a_panic() {
         if let Ok(mail) = Inbound::parse(&good[..length]) {
             let judged = evaluate(&mail, &Expectations::new(&s.partners, &s.offers), now());
             assert!(judged.is_err(), "the first {length} bytes");
+        }
+    }
+}
+
+#[test]
+fn a_reply_written_by_openssl_is_read_in_either_line_end_detached_and_opaque() {
+    let s = scene();
+    let bench = Bench::new();
+    bench.install("sec", &s.sec);
+    let text = format!("ACCEPT acme/test\n{}\n", s.facts.leaf.fingerprint);
+    bench.put("text", text.as_bytes());
+    for program in ["cms", "smime"] {
+        for how in ["", "-nodetach", "-nodetach -stream -indef"] {
+            bench
+                .openssl(&format!(
+                    "{program} -sign -text -md sha256 -in text -signer sec.pem -inkey sec.key -out mail {how}"
+                ))
+                .unwrap();
+            let entity = String::from_utf8(bench.get("mail"))
+                .unwrap()
+                .replace("\r\n", "\n");
+            let raw = format!("From: sec@acme.example\nMessage-ID: <r@acme.example>\n{entity}");
+            for raw in [raw.replace('\n', "\r\n"), raw] {
+                let channel = s.accepts(&raw).channel;
+                assert!(
+                    matches!(channel, Channel::SignedReply { .. }),
+                    "{program} {how}"
+                );
+            }
         }
     }
 }

@@ -1,0 +1,199 @@
+//! The top layer: arguments in, results out.
+
+mod args;
+mod connect;
+mod exit;
+mod generate;
+mod offline;
+mod render;
+mod requests;
+mod terminal;
+mod unlock;
+
+use std::{path::Path, sync::Arc};
+
+use clap::Parser;
+use serde::Serialize;
+
+pub use args::Arguments;
+use args::{Command, ConfigCommand, PolicyCommand, StoreCommand};
+pub use exit::Exit;
+use terminal::Terminal;
+
+use crate::{
+    daemon::Daemon,
+    demo::{self, DemoOptions, Narrator},
+    service::{Reply, Request, ServiceError},
+};
+
+/// Reads the arguments of the process and does what they say.
+pub fn main() -> Exit {
+    // Keys live in this process: neither a core dump nor another process of ours may read them.
+    let unreadable =
+        rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let exit = if error.use_stderr() {
+                Exit::Error
+            } else {
+                Exit::Done
+            };
+            // A reader who has gone away has had enough.
+            let _ = error.print();
+            return exit;
+        }
+    };
+    let terminal = Terminal::new();
+    if let Err(error) = unreadable {
+        terminal.warning(&format!(
+            "this process could not be kept from core dumps: {error}"
+        ));
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            terminal.error(&ServiceError::failed(format!(
+                "the program cannot start: {error}"
+            )));
+            return Exit::Error;
+        }
+    };
+    match runtime.block_on(run(terminal, arguments)) {
+        Ok(exit) => exit,
+        Err(error) => {
+            terminal.error(&error);
+            Exit::from(&error)
+        }
+    }
+}
+
+async fn run(terminal: Terminal, arguments: Arguments) -> Result<Exit, ServiceError> {
+    let Arguments {
+        config,
+        json,
+        command,
+    } = arguments;
+    let output = Output { terminal, json };
+    match command {
+        Command::Store(StoreCommand::Init(init)) => offline::init_store(output, &config, &init),
+        Command::Store(StoreCommand::Verify) => offline::verify_store(output, &config),
+        Command::Config(ConfigCommand::Check) => offline::check_config(output, &config),
+        Command::Policy(PolicyCommand::Check { file }) => offline::check_policy(output, &file),
+        Command::Policy(PolicyCommand::Explain { policy }) => {
+            offline::explain_policy(output, &config, &policy)
+        }
+        Command::Completions { shell } => Ok(generate::completions(terminal, shell)),
+        Command::Man { directory } => generate::man_pages(&directory).map(|()| Exit::Done),
+        Command::Daemon => serve(terminal, &config).await,
+        Command::Demo { concurrency } => tell_the_story(output, concurrency).await,
+        command => {
+            let request = requests::from_command(command, output)?;
+            answer(output, &config, request).await
+        }
+    }
+}
+
+/// How results are printed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Output {
+    terminal: Terminal,
+    json: bool,
+}
+
+impl Output {
+    /// Prints a result: the object itself, or a text about it.
+    fn print(
+        self,
+        object: &impl Serialize,
+        text: impl FnOnce() -> String,
+    ) -> Result<(), ServiceError> {
+        let text = if self.json {
+            serde_json::to_string_pretty(object)
+                .map_err(|error| ServiceError::from_error(&error))?
+        } else {
+            text()
+        };
+        self.terminal.result(&text);
+        Ok(())
+    }
+}
+
+async fn answer(output: Output, config: &Path, request: Request) -> Result<Exit, ServiceError> {
+    let (clock, by_itself) = (
+        crate::service::system_clock(),
+        matches!(request, Request::Renew),
+    );
+    let reply = connect::ask(output.terminal, config, request).await?;
+    let exit = match &reply {
+        Reply::Renewed(view) if !view.failed.is_empty() => Exit::No,
+        Reply::Renewed(view) if !view.in_progress.is_empty() => Exit::Waiting,
+        Reply::Probe(report) if !report.proves_acceptance() => Exit::No,
+        _ => Exit::Done,
+    };
+    output.print(&reply, || render::text(&reply, clock.now()))?;
+    if let (false, Some(hint)) = (by_itself || output.json, render::next_step(&reply)) {
+        output.terminal.hint(&hint);
+    }
+    Ok(exit)
+}
+
+async fn serve(terminal: Terminal, path: &Path) -> Result<Exit, ServiceError> {
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_env("COUNTERSIGN_LOG")
+                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info")),
+        )
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .init();
+    let config = connect::configuration(path)?;
+    let socket = crate::daemon::control_socket(&config.runtime);
+    if crate::daemon::is_running(&socket).await {
+        return Err(ServiceError::locked(format!(
+            "a daemon is running already: it answers at {}",
+            socket.display()
+        ))
+        .hint("countersign status"));
+    }
+    let service = Arc::new(connect::open(terminal, config, true)?);
+    let daemon = Daemon::bind(service).map_err(|error| ServiceError::from_error(&error))?;
+    daemon
+        .serve_until_signalled()
+        .await
+        .map_err(|error| ServiceError::from_error(&error))?;
+    Ok(Exit::Done)
+}
+
+async fn tell_the_story(output: Output, concurrency: u16) -> Result<Exit, ServiceError> {
+    let narrator: Arc<dyn Narrator> = Arc::new(ToStderr {
+        silent: output.json,
+        terminal: output.terminal,
+    });
+    let summary = demo::run(DemoOptions { concurrency }, narrator)
+        .await
+        .map_err(|error| ServiceError::from_error(&error))?;
+    output.print(&summary, || summary.text())?;
+    Ok(if summary.requests.failed == 0 {
+        Exit::Done
+    } else {
+        Exit::No
+    })
+}
+
+/// The story is told beside the result, not in it.
+struct ToStderr {
+    silent: bool,
+    terminal: Terminal,
+}
+
+impl Narrator for ToStderr {
+    fn say(&self, line: &str) {
+        if !self.silent {
+            self.terminal.progress(line);
+        }
+    }
+}
