@@ -27,3 +27,6 @@ mod story_restarts;
 /// Death at every append to a journal.
 #[cfg(feature = "fault-injection")]
 mod story_kills;
+
+/// Which layer may know which.
+mod architecture;

@@ -312,3 +312,6 @@ fn with_wake(next: Next, woken: Option<Timestamp>) -> Next {
         other => other,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,15 +4,17 @@
 //! failure of the step. Whether it opens a gate is said by the transition function.
 
 use jiff::Timestamp;
+use zeroize::Zeroizing;
 
 use super::{Done, StepError, credentials};
 use crate::{
     delivery::Publisher,
     exchange::Mailer,
     model::{
-        Destination, GenerationNumber, Role,
+        Destination, Environment, GenerationNumber, IdentityName, ProbeReport, Role, Verdict,
         rotation::{Basis, Gate, Output, Rotation},
     },
+    pki::Credentials,
     policy::{GateRule, RetireRule},
     probe::{ClientIdentity, ProbeRequest, Prober, TlsParity},
     records::Batch,
@@ -41,14 +43,21 @@ impl<M: Mailer, P: Prober, B: Publisher> Driver<'_, M, P, B> {
             return Ok((Output::ProbeSpared { basis }, Batch::new()));
         }
         let rules = &self.setting.policy.probe;
-        self.probe(
-            rotation,
-            destination,
-            rotation.to(),
-            rules.controls,
-            rules.verbs,
-        )
-        .await
+        let report = self
+            .probe(
+                rotation,
+                destination,
+                rotation.to(),
+                rules.controls,
+                rules.verbs,
+            )
+            .await?;
+        Ok((
+            Output::Probed {
+                report: Box::new(report),
+            },
+            Batch::new(),
+        ))
     }
 
     /// With the old generation: its refusal is what we want to see. One that has expired need not be shown.
@@ -69,7 +78,29 @@ impl<M: Mailer, P: Prober, B: Publisher> Driver<'_, M, P, B> {
         {
             return Ok((Output::Expired, Batch::new()));
         }
-        self.probe(rotation, destination, from, false, false).await
+        let mut report = self
+            .probe(rotation, destination, from, false, false)
+            .await?;
+        // A gateway that refuses everybody proves nothing about the old certificate: the key would be lost
+        // for an outage. Only beside the acceptance of the new one is the refusal of the old one meant.
+        if report.proves_refusal() {
+            let beside = self
+                .probe(rotation, destination, rotation.to(), false, false)
+                .await?;
+            if beside.verdict != Verdict::Accepted {
+                report.verdict = Verdict::Inconclusive;
+                report.summary = format!(
+                    "the old certificate was refused, but the new one was not accepted either: {}",
+                    beside.summary
+                );
+            }
+        }
+        Ok((
+            Output::Probed {
+                report: Box::new(report),
+            },
+            Batch::new(),
+        ))
     }
 
     async fn probe(
@@ -79,7 +110,7 @@ impl<M: Mailer, P: Prober, B: Publisher> Driver<'_, M, P, B> {
         generation: GenerationNumber,
         controls: bool,
         verbs: bool,
-    ) -> Result<Done, StepError> {
+    ) -> Result<ProbeReport, StepError> {
         let credentials = credentials(self.records, rotation.identity(), generation)?;
         let (_, environment) = self.setting.environment(destination).ok_or_else(|| {
             StepError::permanent(
@@ -88,33 +119,59 @@ impl<M: Mailer, P: Prober, B: Publisher> Driver<'_, M, P, B> {
                 Role::Ops,
             )
         })?;
-        let at = self.clock.now();
-        let request = ProbeRequest {
-            probe_id: format!(
-                "{}-{}-{}",
-                rotation.id,
-                destination.environment,
-                at.as_millisecond()
-            ),
-            at,
-            url: environment.endpoint.clone(),
-            anchors: &environment.anchors,
-            resolve: &environment.resolve,
-            tls: if environment.tls13 {
-                TlsParity::Tls12And13
-            } else {
-                TlsParity::Tls12Only
-            },
-            presented: Some(ClientIdentity {
-                chain: credentials.presented_chain().to_vec(),
-                key_pkcs8: zeroize::Zeroizing::new(credentials.key().pkcs8().to_vec()),
-                fingerprint: credentials.fingerprint(),
-            }),
-            controls,
-            verbs,
-            gateway: environment.gateway,
-        };
-        let report = Box::new(self.prober.probe(&request).await);
-        Ok((Output::Probed { report }, Batch::new()))
+        let scope = Questions { controls, verbs };
+        let request = probe_request(
+            rotation.identity(),
+            destination,
+            environment,
+            &credentials,
+            scope,
+            self.clock.now(),
+        );
+        Ok(self.prober.probe(&request).await)
+    }
+}
+
+/// What a probe asks besides whether the certificate is accepted.
+#[derive(Clone, Copy, Debug)]
+pub struct Questions {
+    /// Whether no certificate and a stranger's are refused.
+    pub controls: bool,
+    /// Whether the four methods pass.
+    pub verbs: bool,
+}
+
+/// A probe of an environment with given credentials.
+pub fn probe_request<'a>(
+    identity: &IdentityName,
+    destination: &Destination,
+    environment: &'a Environment,
+    credentials: &Credentials,
+    questions: Questions,
+    at: Timestamp,
+) -> ProbeRequest<'a> {
+    ProbeRequest {
+        probe_id: format!(
+            "{identity}-{}-{}",
+            destination.environment,
+            at.as_millisecond()
+        ),
+        at,
+        url: environment.endpoint.clone(),
+        anchors: &environment.anchors,
+        resolve: &environment.resolve,
+        tls: if environment.tls13 {
+            TlsParity::Tls12And13
+        } else {
+            TlsParity::Tls12Only
+        },
+        presented: Some(ClientIdentity {
+            chain: credentials.presented_chain().to_vec(),
+            key_pkcs8: Zeroizing::new(credentials.key().pkcs8().to_vec()),
+            fingerprint: credentials.fingerprint(),
+        }),
+        controls: questions.controls,
+        verbs: questions.verbs,
+        gateway: environment.gateway,
     }
 }
