@@ -99,7 +99,6 @@ impl World {
     }
 
     /// Ends the daemon if one runs: the store is free then.
-    #[cfg(feature = "fault-injection")]
     pub(crate) fn end_daemon(&self) {
         drop(self.daemon.take());
     }
