@@ -6,7 +6,6 @@ use super::{
     super::*,
     world::{State, policy, scope},
 };
-use crate::model::rotation::{Event, Rotation};
 
 /// What two states have in common that have the same future: everything but the instants.
 fn abstracted(state: &State, policy: &Policy) -> String {
@@ -47,6 +46,7 @@ fn abstracted(state: &State, policy: &Policy) -> String {
                 c.switched.is_some(),
                 c.activation.is_some(),
                 c.rolled_back.is_some(),
+                c.restored.is_some(),
                 c.left,
             ];
             format!("{name}{flags:?}")
@@ -62,14 +62,16 @@ fn abstracted(state: &State, policy: &Policy) -> String {
         .chain(decision.destinations.values())
         .map(|next| match next {
             Next::Run { step } => format!("{step}"),
-            Next::AwaitPartner { .. } => "partner".to_owned(),
+            Next::WaitUntil { why, .. } => why.clone(),
+            Next::AwaitPartner { what, .. } => what.clone(),
             Next::AwaitOperator { answers, .. } => answers.join(""),
             other => format!("{:?}", std::mem::discriminant(other)),
         })
         .collect();
-    let expired = state.old_not_after().is_some_and(|end| end < state.now);
     format!(
-        "{:?}{:?}{:?}{:?}{legs:?}{connectors:?}{troubles:?}{kinds:?}{expired}",
+        "{}{}{:?}{:?}{:?}{:?}{legs:?}{connectors:?}{troubles:?}{kinds:?}",
+        state.mishaps,
+        state.has_expired(),
         rotation.outcome.map(|(_, outcome)| outcome),
         rotation.requested.is_some(),
         rotation.in_doubt,
@@ -77,8 +79,11 @@ fn abstracted(state: &State, policy: &Policy) -> String {
     )
 }
 
-/// Visits every state that can be reached, and says how many there are. From each there must be a way to
-/// an end, and each kind of end in `ends` must be reached.
+/// How many things go otherwise than in the story, at whatever moments.
+const MISHAPS: usize = 3;
+
+/// Visits every state that can be reached with so many mishaps. From each there must be a way to an end,
+/// and each kind of end in `ends` must be reached.
 fn exhaust(first: State, policy: &Policy, ends: &[Outcome]) -> usize {
     let mut known: HashMap<String, usize> = HashMap::new();
     let mut states = vec![first.clone()];
@@ -91,6 +96,7 @@ fn exhaust(first: State, policy: &Policy, ends: &[Outcome]) -> usize {
             .futures(policy)
             .into_iter()
             .chain(state.interferences())
+            .filter(|future| future.mishaps <= MISHAPS)
         {
             let name = abstracted(&future, policy);
             let to = *known.entry(name).or_insert_with(|| {
