@@ -20,6 +20,7 @@ pub mod cli;
 pub mod config;
 pub mod daemon;
 pub mod delivery;
+pub mod demo;
 pub mod exchange;
 pub mod model;
 pub mod pki;

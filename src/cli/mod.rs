@@ -22,6 +22,7 @@ use terminal::Terminal;
 
 use crate::{
     daemon::Daemon,
+    demo::{self, DemoOptions, Narrator},
     service::{Reply, Request, ServiceError},
 };
 
@@ -88,6 +89,7 @@ async fn run(terminal: Terminal, arguments: Arguments) -> Result<Exit, ServiceEr
         Command::Completions { shell } => Ok(generate::completions(terminal, shell)),
         Command::Man { directory } => generate::man_pages(&directory).map(|()| Exit::Done),
         Command::Daemon => serve(terminal, &config).await,
+        Command::Demo { concurrency } => tell_the_story(output, concurrency).await,
         command => {
             let request = requests::from_command(command, output)?;
             answer(output, &config, request).await
@@ -164,4 +166,34 @@ async fn serve(terminal: Terminal, path: &Path) -> Result<Exit, ServiceError> {
         .await
         .map_err(|error| ServiceError::from_error(&error))?;
     Ok(Exit::Done)
+}
+
+async fn tell_the_story(output: Output, concurrency: u16) -> Result<Exit, ServiceError> {
+    let narrator: Arc<dyn Narrator> = Arc::new(ToStderr {
+        silent: output.json,
+        terminal: output.terminal,
+    });
+    let summary = demo::run(DemoOptions { concurrency }, narrator)
+        .await
+        .map_err(|error| ServiceError::from_error(&error))?;
+    output.print(&summary, || summary.text())?;
+    Ok(if summary.requests.failed == 0 {
+        Exit::Done
+    } else {
+        Exit::No
+    })
+}
+
+/// The story is told beside the result, not in it.
+struct ToStderr {
+    silent: bool,
+    terminal: Terminal,
+}
+
+impl Narrator for ToStderr {
+    fn say(&self, line: &str) {
+        if !self.silent {
+            self.terminal.progress(line);
+        }
+    }
 }

@@ -55,6 +55,11 @@ impl Terminal {
         self.say("warning", AnsiColor::Yellow, text);
     }
 
+    /// Something that happens.
+    pub(super) fn progress(self, text: &str) {
+        let _ = writeln!(io::stderr(), "{text}");
+    }
+
     fn say(self, word: &str, colour: AnsiColor, text: &str) {
         let style = if self.colour {
             Style::new().fg_color(Some(colour.into())).bold()

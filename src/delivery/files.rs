@@ -11,7 +11,7 @@ use aws_lc_rs::digest;
 use rustix::fs::{Gid, Uid, fchown};
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 
-use super::{FileSink, error::DeliveryError, publisher::Handover};
+use super::{FileSink, error::DeliveryError, handover::Handover};
 use crate::model::{Fingerprint, GenerationNumber};
 
 /// What names our unfinished files, so that a crash's leftovers are recognised and removed.

@@ -20,7 +20,7 @@ use tokio::{
 };
 use tracing::{info, warn};
 
-use super::{error::DeliveryError, publisher::Handover, report};
+use super::{error::DeliveryError, handover::Handover, report};
 use crate::model::{
     AppliedBy, Clock, ConnectorName, ConnectorReport, Fingerprint, Lapse, one_line,
 };

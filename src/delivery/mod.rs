@@ -6,14 +6,16 @@
 
 mod error;
 mod files;
+mod handover;
 mod hub;
 mod publisher;
 mod reload;
 mod report;
 
 pub use error::DeliveryError;
+pub use handover::Handover;
 pub use hub::{ConnectorHub, HubState};
-pub use publisher::{Handover, Publisher, Sinks};
+pub use publisher::{Publisher, Sinks};
 pub use reload::{Reload, ReloadSignal};
 
 use std::path::PathBuf;

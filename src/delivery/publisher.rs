@@ -2,10 +2,8 @@
 
 use std::{collections::BTreeMap, future::Future, sync::Arc};
 
-use zeroize::Zeroizing;
-
-use super::{ConnectorHub, Sink, error::DeliveryError, files, report};
-use crate::model::{AppliedBy, ConnectorName, Fingerprint, GenerationNumber, Lapse};
+use super::{ConnectorHub, Handover, Sink, error::DeliveryError, files, report};
+use crate::model::{AppliedBy, ConnectorName, Fingerprint, GenerationNumber};
 
 /// Hands identities to connectors. Publishing the same generation twice is harmless.
 pub trait Publisher: Send + Sync {
@@ -22,25 +20,6 @@ pub trait Publisher: Send + Sync {
         connector: &ConnectorName,
         generation: GenerationNumber,
     ) -> impl Future<Output = Result<(), DeliveryError>> + Send;
-}
-
-/// An identity on its way to a connector.
-#[derive(Clone)]
-pub struct Handover {
-    /// Which generation.
-    pub generation: GenerationNumber,
-    /// SHA-256 of its certificate.
-    pub fingerprint: Fingerprint,
-    /// Key, certificate and intermediates in one PEM text.
-    pub bundle_pem: Zeroizing<String>,
-    /// The key alone, PKCS#8 PEM.
-    pub key_pem: Zeroizing<String>,
-    /// Certificate and intermediates.
-    pub chain_pem: String,
-    /// How long connections with the old identity may finish their work.
-    pub drain: Lapse,
-    /// How long to wait until it is seen in use.
-    pub confirm_within: Lapse,
 }
 
 /// The sinks of a configuration.

@@ -5,7 +5,7 @@ use std::{path::Path, time::Duration};
 use countersign_connector::protocol::Report;
 use jiff::Timestamp;
 
-use super::{error::DeliveryError, publisher::Handover};
+use super::{error::DeliveryError, handover::Handover};
 use crate::model::{AppliedBy, ConnectorName, ConnectorReport, Fingerprint, one_line};
 
 /// Between two looks at a report file.

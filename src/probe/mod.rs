@@ -1,17 +1,28 @@
-//! Layer 2: asking the wire.
-mod request;
-pub use request::{ClientIdentity, ProbeLimits, ProbeRequest, Prober, TlsParity};
+//! Layer 2: the probe, which proves what a mail only claims.
+//!
+//! A probe is a full, non-resumed handshake and one request with a given generation, at every address
+//! behind the name. It goes through the tiers in order (name, TCP, TLS, the server's chain, the judgement of our
+//! certificate, the gateway, Jira), stops where it must, and says what was seen, what that means, who can mend it
+//! and how. It never fails: what cannot be known is a verdict too.
+//!
+//! I/O gathers observations and nothing else; what they mean is concluded by pure functions.
 
-/// stub
-pub struct TlsProber;
-impl TlsProber {
-    /// stub
-    pub fn new(_: ProbeLimits) -> Self {
-        Self
-    }
-}
-impl Prober for TlsProber {
-    async fn probe(&self, _: &ProbeRequest<'_>) -> crate::model::ProbeReport {
-        unimplemented!()
-    }
-}
+mod alert;
+mod classify;
+mod conclude;
+mod controls;
+mod converse;
+mod dial;
+mod http;
+mod observation;
+mod prober;
+mod remedy;
+mod report;
+mod request;
+mod server_chain;
+mod signatures;
+mod tls;
+mod verbs;
+
+pub use prober::{ProbeLimits, TlsProber};
+pub use request::{ClientIdentity, ProbeRequest, Prober, TlsParity};

@@ -18,4 +18,4 @@ pub use error::DriveError;
 pub use import::{ImportError, import_chain};
 pub use lead::{Due, due};
 pub use setting::Setting;
-pub use steps::{RehearsalError, handover, issuing_authority};
+pub use steps::{Questions, RehearsalError, handover, issuing_authority, probe_request};

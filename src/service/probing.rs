@@ -1,11 +1,10 @@
 //! A probe by hand: what it says is shown, and moves nothing.
 
-use zeroize::Zeroizing;
-
 use super::{GenerationSlot, Service, ServiceError, identities::in_slot};
 use crate::{
     model::{Destination, IdentityName, ProbeReport},
-    probe::{ClientIdentity, ProbeRequest, Prober, TlsParity},
+    probe::Prober,
+    rotation::{Questions, probe_request},
 };
 
 impl Service {
@@ -31,31 +30,18 @@ impl Service {
             )));
         }
         let credentials = self.credentials(&found, in_slot(&found, slot)?)?;
-        let at = self.clock.now();
-        let request = ProbeRequest {
-            probe_id: format!(
-                "{identity}-{}-{}",
-                destination.environment,
-                at.as_millisecond()
-            ),
-            at,
-            url: environment.endpoint.clone(),
-            anchors: &environment.anchors,
-            resolve: &environment.resolve,
-            tls: if environment.tls13 {
-                TlsParity::Tls12And13
-            } else {
-                TlsParity::Tls12Only
-            },
-            presented: Some(ClientIdentity {
-                chain: credentials.presented_chain().to_vec(),
-                key_pkcs8: Zeroizing::new(credentials.key().pkcs8().to_vec()),
-                fingerprint: credentials.fingerprint(),
-            }),
+        let everything = Questions {
             controls: true,
             verbs: true,
-            gateway: environment.gateway,
         };
+        let request = probe_request(
+            identity,
+            destination,
+            environment,
+            &credentials,
+            everything,
+            self.clock.now(),
+        );
         let ports = self.ports(&found)?;
         Ok(ports.prober.probe(&request).await)
     }

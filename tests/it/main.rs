@@ -1,3 +1,32 @@
-//! The whole program, as people and machines meet it: one binary of tests, a module for each subject.
+//! The program as its users meet it: the real binary against real peers.
+//!
+//! Nothing is simulated: nginx is the partner's gateway, Postfix their mail server, `openssl cms` their mail program.
+//! What has to die at a chosen append needs `--features fault-injection`; `scripts/test` gives it.
 
+// Clippy's leave for tests does not reach their helpers.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
+
+/// The surroundings: configuration, peers, daemon, and what a partner does with a letter.
+mod world;
+
+/// The whole story, over TLS 1.2 and TLS 1.3.
+mod story;
+
+/// What the contact finds in the mailbox.
+mod story_mail;
+
+/// Self-signed certificates, and those of the partner's own authority.
+mod story_issuers;
+
+/// Identities that reach their programs as files.
+mod story_files;
+
+/// Daemons that are stopped and killed while a rotation is under way.
+mod story_restarts;
+
+/// Death at every append to a journal.
+#[cfg(feature = "fault-injection")]
+mod story_kills;
+
+/// Which layer may know which.
 mod architecture;

@@ -4,8 +4,7 @@ use std::fmt::Write;
 
 use crate::model::{ProbeReport, Verdict};
 
-/// A report: the verdict and what to do about it first, the evidence behind it after.
-pub(super) fn report(out: &mut String, report: &ProbeReport) -> std::fmt::Result {
+pub(super) fn probe(out: &mut String, report: &ProbeReport) -> std::fmt::Result {
     writeln!(
         out,
         "{} at tier {}: {}",

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{
     Acknowledgement, Activation, ConnectorName, Destination, EmailAddress, Fingerprint,
-    GenerationNumber, IdentityName, ProbeReport, Role, SentLetter, Verdict,
+    GenerationNumber, IdentityName, ProbeReport, Role, SentLetter,
 };
 
 /// Something to do. Every step may be run twice under the same name without harm.
@@ -343,79 +343,6 @@ pub enum Fact {
         /// Why.
         reason: String,
     },
-}
-
-/// In a few words, for errors and for the history.
-impl fmt::Display for Fact {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Planned {
-                identity,
-                to,
-                reason,
-                ..
-            } => write!(f, "generation {to} of {identity} planned ({reason})"),
-            Self::ScopeChanged { .. } => {
-                f.write_str("the configuration changed what has to be reached")
-            }
-            Self::Started { step } => write!(f, "started to {step}"),
-            Self::Succeeded {
-                step,
-                output: Output::Probed { report },
-            } => {
-                let outcome = match report.verdict {
-                    Verdict::Accepted if !report.proves_acceptance() => "accepted, but not proven",
-                    Verdict::Accepted => "accepted",
-                    Verdict::Rejected => "rejected",
-                    Verdict::Unreachable => "unreachable",
-                    Verdict::Inconclusive => "inconclusive",
-                };
-                write!(f, "succeeded to {step}: {outcome}")
-            }
-            Self::Succeeded { step, .. } => write!(f, "succeeded to {step}"),
-            Self::Failed { step, failure } => write!(f, "failed to {step}: {}", failure.message),
-            Self::Imported { fingerprint, .. } => {
-                write!(f, "certificate {} imported", fingerprint.short())
-            }
-            Self::Acknowledged { acknowledgement } => {
-                write!(
-                    f,
-                    "{} acknowledged for {}",
-                    acknowledgement.contact, acknowledgement.destination
-                )
-            }
-            Self::Declined {
-                destination,
-                contact,
-                reason,
-            } => {
-                write!(f, "{contact} declined for {destination}: {reason}")
-            }
-            Self::Waived {
-                destination,
-                gate,
-                by,
-                reason,
-            } => {
-                write!(f, "{by} waived the {gate} of {destination}: {reason}")
-            }
-            Self::Decided {
-                decision: Decision::Abandon,
-                by,
-                reason,
-            } => write!(f, "{by} abandoned it: {reason}"),
-            Self::Decided {
-                decision: Decision::RollBack,
-                by,
-                reason,
-            } => write!(f, "{by} rolled it back: {reason}"),
-            Self::Decided {
-                decision: Decision::Retry,
-                by,
-                ..
-            } => write!(f, "{by} asked to try again"),
-        }
-    }
 }
 
 /// A fact and when it was noted.

@@ -7,8 +7,10 @@
 //! State is kept per destination (partner × environment) and per connector, so that partners who
 //! have acknowledged need not wait for those who have not; the [`Phase`] is derived.
 
+mod display;
 mod fact;
 mod leg;
+mod obstacle;
 mod state;
 mod transition;
 

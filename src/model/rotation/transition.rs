@@ -220,91 +220,6 @@ impl Rotation {
         Ok(())
     }
 
-    /// What forbids a step now. The invariants of a rotation stand here and nowhere else.
-    fn obstacle(&self, step: &Step) -> Option<&'static str> {
-        let leg = |destination: &Destination| self.legs.get(destination);
-        let ending = self.ending.is_some();
-        let forward = !matches!(
-            step,
-            Step::RollBack { .. } | Step::Withdraw { .. } | Step::Discard
-        );
-        if ending && forward {
-            return Some("the rotation is being given up");
-        }
-        if !ending && !forward {
-            return Some("nobody decided to give the rotation up");
-        }
-        let prepared = self.certificate.is_some();
-        let missing = |known: Option<bool>, obstacle| match known {
-            None => Some("it is not in the scope of the rotation"),
-            Some(false) => Some(obstacle),
-            Some(true) => None,
-        };
-        match step {
-            Step::Prepare if prepared => Some("it is prepared already"),
-            Step::Prepare | Step::Discard => None,
-            _ if !prepared && forward => Some("there is no certificate yet"),
-            Step::Offer { destination } => missing(
-                leg(destination).map(|l| l.offer.is_none()),
-                "it was offered",
-            ),
-            Step::Remind { destination, .. } => missing(
-                leg(destination).map(|l| l.offer.is_some()),
-                "nothing was offered",
-            ),
-            Step::Confirm { destination } => missing(
-                leg(destination).map(|l| l.offer.is_some()),
-                "nothing was offered",
-            ),
-            Step::Probe { destination } => missing(leg(destination).map(|_| true), ""),
-            Step::Publish { connector } => {
-                let gates = self
-                    .connectors
-                    .get(connector)
-                    .and_then(|c| leg(&c.destination))
-                    .map(Leg::may_activate);
-                missing(gates, "the gates of its destination are shut")
-            }
-            Step::Activate { destination } => {
-                if self
-                    .connectors_at(destination)
-                    .any(|(_, c)| c.activation.is_none())
-                {
-                    return Some("a connector there has not been seen presenting it");
-                }
-                missing(
-                    leg(destination).map(Leg::may_activate),
-                    "the gates are shut",
-                )
-            }
-            Step::Notify { destination } | Step::ProveRefusal { destination } => {
-                if self.from.is_none() {
-                    return Some("there is no old generation");
-                }
-                missing(
-                    leg(destination).map(|l| l.activated.is_some()),
-                    "it is not active there",
-                )
-            }
-            Step::Destroy => {
-                // A first generation has nothing to retire.
-                let first = self.from.is_none();
-                let through = self.active_legs().count() > 0
-                    && self.active_legs().all(|(_, leg)| {
-                        leg.retired.is_some() || (first && leg.activated.is_some())
-                    });
-                (!through).then_some("the old generation is not retired everywhere")
-            }
-            Step::RollBack { connector } => {
-                missing(self.connectors.get(connector).map(|_| true), "")
-            }
-            Step::Withdraw { destination } => missing(
-                leg(destination).map(|l| l.offer.is_some() || l.offer_in_doubt),
-                "nothing was offered",
-            ),
-        }
-    }
-
     fn ended(&mut self, step: &Step, event: &Event) -> Result<(), IllegalTransition> {
         match self.in_doubt.take() {
             Some(started) if started == *step => Ok(()),
@@ -424,25 +339,6 @@ impl Rotation {
             _ => return Err(self.illegal(&event.fact, "such a step has no such output")),
         }
         Ok(())
-    }
-
-    /// What forbids an operator's decision now.
-    pub fn obstacle_to(&self, decision: &Decision) -> Option<&'static str> {
-        let retired = self.legs.values().any(|leg| leg.retired.is_some());
-        let switched = self.connectors.values().any(|c| c.switched.is_some());
-        match decision {
-            _ if self.outcome.is_some() => Some("the rotation has ended"),
-            Decision::Retry => None,
-            _ if self.ending.is_some() => Some("it is being given up already"),
-            _ if retired => Some("the old generation is retired, there is no way back"),
-            Decision::Abandon if self.from.is_some() && switched => {
-                Some("connectors were switched: roll back instead")
-            }
-            Decision::RollBack if self.from.is_none() => {
-                Some("there is no old generation to go back to")
-            }
-            Decision::Abandon | Decision::RollBack => None,
-        }
     }
 
     fn decided(

@@ -3,9 +3,7 @@
 //! Level-triggered: nothing here remembers having been asked before. `rotation show` prints exactly this
 //! value. Every state has an exit: something to run, an instant to wait for, or a person to wait for.
 
-mod leg;
-#[cfg(test)]
-mod tests;
+mod destination;
 
 use std::collections::BTreeMap;
 
@@ -328,3 +326,6 @@ fn with_wake(next: Next, woken: Option<Timestamp>) -> Next {
         other => other,
     }
 }
+
+#[cfg(test)]
+mod tests;

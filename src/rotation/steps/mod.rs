@@ -9,6 +9,7 @@ mod probing;
 pub use activate::handover;
 pub use prepare::{RehearsalError, issuing_authority};
 pub(super) use prepare::{judge, violations};
+pub use probing::{Questions, probe_request};
 
 use super::{
     driver::Driver,

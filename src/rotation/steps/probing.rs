@@ -4,15 +4,17 @@
 //! failure of the step. Whether it opens a gate is said by the transition function.
 
 use jiff::Timestamp;
+use zeroize::Zeroizing;
 
 use super::{Done, StepError, credentials};
 use crate::{
     delivery::Publisher,
     exchange::Mailer,
     model::{
-        Destination, GenerationNumber, Role,
+        Destination, Environment, GenerationNumber, IdentityName, Role,
         rotation::{Basis, Gate, Output, Rotation},
     },
+    pki::Credentials,
     policy::{GateRule, RetireRule},
     probe::{ClientIdentity, ProbeRequest, Prober, TlsParity},
     records::Batch,
@@ -88,33 +90,60 @@ impl<M: Mailer, P: Prober, B: Publisher> Driver<'_, M, P, B> {
                 Role::Ops,
             )
         })?;
-        let at = self.clock.now();
-        let request = ProbeRequest {
-            probe_id: format!(
-                "{}-{}-{}",
-                rotation.id,
-                destination.environment,
-                at.as_millisecond()
-            ),
-            at,
-            url: environment.endpoint.clone(),
-            anchors: &environment.anchors,
-            resolve: &environment.resolve,
-            tls: if environment.tls13 {
-                TlsParity::Tls12And13
-            } else {
-                TlsParity::Tls12Only
-            },
-            presented: Some(ClientIdentity {
-                chain: credentials.presented_chain().to_vec(),
-                key_pkcs8: zeroize::Zeroizing::new(credentials.key().pkcs8().to_vec()),
-                fingerprint: credentials.fingerprint(),
-            }),
-            controls,
-            verbs,
-            gateway: environment.gateway,
-        };
+        let scope = Questions { controls, verbs };
+        let request = probe_request(
+            rotation.identity(),
+            destination,
+            environment,
+            &credentials,
+            scope,
+            self.clock.now(),
+        );
         let report = Box::new(self.prober.probe(&request).await);
         Ok((Output::Probed { report }, Batch::new()))
+    }
+}
+
+/// What a probe asks besides whether the certificate is accepted.
+#[derive(Clone, Copy, Debug)]
+pub struct Questions {
+    /// Whether no certificate and a stranger's are refused.
+    pub controls: bool,
+    /// Whether the four methods pass.
+    pub verbs: bool,
+}
+
+/// A probe of an environment with given credentials.
+pub fn probe_request<'a>(
+    identity: &IdentityName,
+    destination: &Destination,
+    environment: &'a Environment,
+    credentials: &Credentials,
+    questions: Questions,
+    at: Timestamp,
+) -> ProbeRequest<'a> {
+    ProbeRequest {
+        probe_id: format!(
+            "{identity}-{}-{}",
+            destination.environment,
+            at.as_millisecond()
+        ),
+        at,
+        url: environment.endpoint.clone(),
+        anchors: &environment.anchors,
+        resolve: &environment.resolve,
+        tls: if environment.tls13 {
+            TlsParity::Tls12And13
+        } else {
+            TlsParity::Tls12Only
+        },
+        presented: Some(ClientIdentity {
+            chain: credentials.presented_chain().to_vec(),
+            key_pkcs8: Zeroizing::new(credentials.key().pkcs8().to_vec()),
+            fingerprint: credentials.fingerprint(),
+        }),
+        controls: questions.controls,
+        verbs: questions.verbs,
+        gateway: environment.gateway,
     }
 }

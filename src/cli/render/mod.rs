@@ -25,7 +25,7 @@ pub(super) fn text(reply: &Reply, now: Timestamp) -> String {
         Reply::Received(view) => writeln!(out, "{}", view.judgement),
         Reply::Inbox { mails, .. } => inbox(&mut out, mails, now),
         Reply::Pem(view) => write!(out, "{}", view.pem),
-        Reply::Probe(report) => probe::report(&mut out, report),
+        Reply::Probe(report) => probe::probe(&mut out, report),
     };
     out
 }

@@ -1,4 +1,4 @@
-//! What one destination waits for, and what runs there next.
+//! What one destination waits for.
 
 use jiff::Timestamp;
 

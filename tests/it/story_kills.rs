@@ -1,0 +1,143 @@
+//! A program that dies at every append to a journal, on either side of it, comes to the same end.
+//!
+//! Every run is killed at its first append: once before anything of it is durable, so that what the step did is
+//! done and forgotten, and once after, so that the next run finds it noted. So each append of the story is died at
+//! twice, and each run begins where the one before was killed.
+
+use std::{
+    collections::BTreeSet,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use countersign_connector::Bundle;
+
+use crate::world::{Drive, Letter, Plan, World, sha256};
+
+#[test]
+fn a_story_with_a_bundle_survives_death_at_every_append() {
+    let delivery = "kind = \"bundle\"\npath = \"client.pem\"\nreload = { command = [\"true\"] }";
+    let plan = Plan {
+        drive: Drive::Killed,
+        connectors: Plan::connector("poller", delivery),
+        ..Plan::default()
+    };
+    let mut world = World::prepared(plan);
+    let watch = Watch::begin(&world.path("client.pem"));
+    let load = world.load_at_bundle("client.pem", 4);
+    let offers = [world.establish(), world.replace()];
+    assert!(load.end() > 0, "it was called all along");
+    let seen = watch.end();
+    let fingerprints = offers.each_ref().map(|offer| sha256(&offer.chain()[0]));
+    assert_eq!(
+        seen, fingerprints,
+        "one key for each generation, and never back"
+    );
+    assert_same_end(&world, &offers);
+}
+
+#[test]
+fn a_story_with_a_directory_and_self_signed_keys_survives_death_at_every_append() {
+    let delivery = "kind = \"directory\"\npath = \"identity\"\nreload = { command = [\"true\"] }";
+    let connectors = Plan::connector("poller", delivery);
+    let mut world = World::prepared(Plan {
+        drive: Drive::Killed,
+        issuer: "self-signed",
+        connectors,
+        ..Plan::default()
+    });
+    let offers = [world.establish(), world.replace()];
+    let names = std::fs::read_dir(world.path("identity"))
+        .unwrap()
+        .map(|e| e.unwrap().file_name());
+    let names: BTreeSet<_> = names.map(|name| name.into_string().unwrap()).collect();
+    assert_eq!(
+        names,
+        BTreeSet::from(["current".to_owned(), "gen-000002".to_owned()]),
+        "no copy of the old key, nothing unfinished"
+    );
+    assert_same_end(&world, &offers);
+}
+
+fn assert_same_end(world: &World, offers: &[Letter; 2]) {
+    // Planned, prepared, offered, acknowledged, confirmed, proven, published, activated, and for the second one noticed,
+    // refused, destroyed: most of them started and ended, and each died at twice.
+    assert!(world.deaths() > 60, "only {} deaths", world.deaths());
+    let identity = world.identity();
+    let generations = identity["generations"].as_array().unwrap();
+    assert_eq!(generations.len(), 2, "{identity:#}");
+    assert_eq!(
+        (&generations[0]["key_state"], &generations[1]["key_state"]),
+        (&"destroyed".into(), &"active".into())
+    );
+    for (generation, offer) in generations.iter().zip(offers) {
+        assert_eq!(
+            generation["certificate"]["fingerprint"],
+            sha256(&offer.chain()[0]),
+            "what was offered is what is"
+        );
+    }
+    let letters: BTreeSet<_> = world.message_ids().into_iter().collect();
+    assert_eq!(letters.len(), 3, "two offers and a notice: {letters:?}");
+    for id in &letters {
+        // A server that took a letter of which we died before noting it gets it again: the same one.
+        let copies = world
+            .mails()
+            .into_iter()
+            .filter(|mail| String::from_utf8_lossy(mail).contains(id));
+        let bodies: BTreeSet<_> = copies.map(|mail| as_written(&mail)).collect();
+        assert_eq!(bodies.len(), 1, "{id} says two things");
+    }
+    world.ok(&["store", "verify"]);
+}
+
+/// A mail without the trace that servers put in front.
+fn as_written(mail: &[u8]) -> String {
+    let text = String::from_utf8_lossy(mail);
+    let begin = text.find("\nFrom: ").expect("we say who we are");
+    text[begin..].to_owned()
+}
+
+/// Reads a file all the time: once it is there, it must be whole.
+struct Watch {
+    ending: Arc<AtomicBool>,
+    reader: thread::JoinHandle<Vec<String>>,
+}
+
+impl Watch {
+    fn begin(path: &Path) -> Self {
+        let ending = Arc::new(AtomicBool::new(false));
+        let (path, told) = (path.to_owned(), Arc::clone(&ending));
+        let reader = thread::spawn(move || {
+            let mut seen: Vec<String> = Vec::new();
+            while !told.load(Ordering::Acquire) {
+                match std::fs::read(&path) {
+                    Ok(text) => {
+                        let bundle = Bundle::from_pem(&text).expect("a published bundle is whole");
+                        let fingerprint = bundle.fingerprint().to_string();
+                        if seen.last() != Some(&fingerprint) {
+                            seen.push(fingerprint);
+                        }
+                    }
+                    Err(error) => assert!(seen.is_empty(), "a published bundle is gone: {error}"),
+                }
+                thread::sleep(Duration::from_millis(2));
+            }
+            seen
+        });
+        Self { ending, reader }
+    }
+
+    /// The fingerprints that were seen, in their order.
+    fn end(self) -> Vec<String> {
+        self.ending.store(true, Ordering::Release);
+        self.reader
+            .join()
+            .expect("the file was whole at every look")
+    }
+}

@@ -1,0 +1,227 @@
+//! Runs of the real binary, and waiting for what they lead to.
+
+use std::{
+    io::Write,
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+
+use super::{Drive, IDENTITY, World};
+
+/// Pause between two looks at something that another process changes.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// How a run ended.
+#[derive(Clone, Debug)]
+pub(crate) struct Outcome {
+    /// What was run, for messages.
+    pub(crate) command: String,
+    /// The exit code; `None` when a signal ended it.
+    pub(crate) code: Option<i32>,
+    /// Standard output.
+    pub(crate) stdout: String,
+    /// Standard error.
+    pub(crate) stderr: String,
+}
+
+impl Outcome {
+    /// Standard output as JSON.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:#?}"))
+    }
+
+    /// Itself, if it ended with this code.
+    #[track_caller]
+    pub(crate) fn expect(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "{self:#?}");
+        self
+    }
+}
+
+impl World {
+    /// The program with arguments, in the installation's directory.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
+        command
+            .args(arguments)
+            .current_dir(self.path(""))
+            .env_remove("COUNTERSIGN_LOG")
+            .env("RUST_BACKTRACE", "0")
+            .env("USER", "olga");
+        command
+    }
+
+    /// Runs the program to its end.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Outcome {
+        self.run_with(arguments, b"", &[])
+    }
+
+    /// Runs the program to its end with standard input and more environment.
+    pub(crate) fn run_with(
+        &self,
+        arguments: &[&str],
+        input: &[u8],
+        environment: &[(&str, &str)],
+    ) -> Outcome {
+        let mut child = self
+            .command(arguments)
+            .envs(environment.iter().copied())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // It may leave without reading: its exit code tells that better than a broken pipe.
+        let _ = child.stdin.take().unwrap().write_all(input);
+        let output = child.wait_with_output().unwrap();
+        Outcome {
+            command: arguments.join(" "),
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    /// Runs the program again and again and kills it at the first append to a journal that it makes, on either side
+    /// of the append in turn, until it ends without one.
+    pub(crate) fn run_killed(&self, arguments: &[&str], input: &[u8]) -> Outcome {
+        loop {
+            for side in ["before", "after"] {
+                let fault = [
+                    ("COUNTERSIGN_ABORT_AT_APPEND", "1"),
+                    ("COUNTERSIGN_ABORT_WHEN", side),
+                ];
+                let outcome = self.run_with(arguments, input, &fault);
+                if outcome.code.is_some() {
+                    return outcome;
+                }
+                self.deaths.set(self.deaths.get() + 1);
+            }
+        }
+    }
+
+    /// How often the program was killed at an append.
+    pub(crate) fn deaths(&self) -> u32 {
+        self.deaths.get()
+    }
+
+    /// Runs the program as the plan says that it is run.
+    pub(crate) fn drive(&self, arguments: &[&str], input: &[u8]) -> Outcome {
+        match self.plan.drive {
+            Drive::Daemon | Drive::Cron => self.run_with(arguments, input, &[]),
+            Drive::Killed => self.run_killed(arguments, input),
+        }
+    }
+
+    /// Where no daemon does it: `renew`.
+    fn renew(&self) {
+        if self.plan.drive != Drive::Daemon {
+            let outcome = self.drive(&["renew"], b"");
+            assert!(matches!(outcome.code, Some(0 | 4)), "{outcome:#?}");
+        }
+    }
+
+    /// Runs the program, which must succeed.
+    #[track_caller]
+    pub(crate) fn ok(&self, arguments: &[&str]) -> Outcome {
+        self.run(arguments).expect(0)
+    }
+
+    /// Runs the program with `--json`, which must succeed.
+    #[track_caller]
+    pub(crate) fn json(&self, arguments: &[&str]) -> Value {
+        let mut all = vec!["--json"];
+        all.extend(arguments);
+        self.ok(&all).json()
+    }
+
+    /// `rotation show --json`.
+    pub(crate) fn rotation(&self) -> Value {
+        self.json(&["rotation", "show", IDENTITY])
+    }
+
+    /// `identity show --json`.
+    pub(crate) fn identity(&self) -> Value {
+        self.json(&["identity", "show", IDENTITY])
+    }
+
+    /// The generation of this number in `identity show`.
+    pub(crate) fn generation(&self, number: u64) -> Value {
+        let identity = self.identity();
+        let mut generations = identity["generations"].as_array().unwrap().iter();
+        let found = generations.find(|g| g["generation"] == number);
+        found
+            .unwrap_or_else(|| panic!("no generation {number} in {identity:#}"))
+            .clone()
+    }
+
+    /// Polls `rotation show` until `is` says so, and returns it; panics with everything that is known when it takes
+    /// longer than so many seconds.
+    #[track_caller]
+    pub(crate) fn wait_until(
+        &self,
+        what: &str,
+        seconds: u64,
+        is: impl Fn(&Value) -> bool,
+    ) -> Value {
+        self.poll(what, seconds, || {
+            let shown = self.run(&["--json", "rotation", "show", IDENTITY]);
+            // While a daemon is being restarted nobody answers, or the store is held for a moment.
+            (shown.code == Some(0)).then(|| shown.json()).filter(&is)
+        })
+    }
+
+    /// Asks until there is an answer.
+    #[track_caller]
+    pub(crate) fn poll<T>(
+        &self,
+        what: &str,
+        seconds: u64,
+        mut ask: impl FnMut() -> Option<T>,
+    ) -> T {
+        let deadline = Instant::now() + Duration::from_secs(seconds);
+        loop {
+            self.renew();
+            if let Some(answer) = ask() {
+                return answer;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "gave up waiting until {what}\n{}",
+                self.story()
+            );
+            std::thread::sleep(PAUSE);
+        }
+    }
+
+    /// Everything that helps to understand a story that went wrong.
+    pub(crate) fn story(&self) -> String {
+        let said = |arguments: &[&str]| {
+            let outcome = self.run(arguments);
+            format!(
+                "$ countersign {}\n{}{}\n",
+                outcome.command, outcome.stdout, outcome.stderr
+            )
+        };
+        let tail = |text: String| {
+            let lines: Vec<&str> = text.lines().collect();
+            lines[lines.len().saturating_sub(60)..].join("\n")
+        };
+        said(&["status"])
+            + &said(&["--json", "rotation", "show", IDENTITY])
+            + "daemon:\n"
+            + &tail(self.daemon_log())
+            + "\nmail:\n"
+            + &tail(self.office.log())
+            + "\ngateway:\n"
+            + &tail(self.gateway.error_log())
+    }
+}
+
+/// Whether a rotation has come so far.
+pub(crate) fn phase(name: &str) -> impl Fn(&Value) -> bool {
+    let name = name.to_owned();
+    move |rotation| rotation["phase"] == name.as_str()
+}
