@@ -89,7 +89,7 @@ fn exhaust(first: &State, policy: &Policy, ends: &[Outcome]) -> usize {
     let mut known: HashMap<String, usize> = HashMap::new();
     let mut states = vec![first.clone()];
     let mut before: Vec<Vec<usize>> = vec![Vec::new()];
-    known.insert(abstracted(&first, policy), 0);
+    known.insert(abstracted(first, policy), 0);
     let mut waiting = VecDeque::from([0]);
     while let Some(at) = waiting.pop_front() {
         let state = states[at].clone();
