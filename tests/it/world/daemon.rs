@@ -10,7 +10,7 @@ use std::{
 use countersign_peers::eventually;
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::{Drive, World, run::fatal};
+use super::{Drive, World};
 
 const LOG: &str = "daemon.log";
 
@@ -47,7 +47,7 @@ impl World {
                 None => {}
             }
             if self.daemon.borrow().is_none() {
-                self.spawn_daemon(&fatal(self.deaths() % 2 == 1));
+                self.spawn_daemon(&self.next_fault());
             }
             None
         });

@@ -109,13 +109,22 @@ impl World {
         match self.plan.drive {
             Drive::Daemon | Drive::Cron => self.run_with(arguments, input, &[]),
             Drive::Killed => self.run_killed(arguments, input),
-            // It may die over the request, which may have been carried out.
-            Drive::DyingDaemon => eventually("a daemon lives to answer", || {
+            // It may die over the request, which may have been carried out; and so may the program that finds no
+            // daemon and does it itself.
+            Drive::DyingDaemon => eventually("somebody lives to answer", || {
                 self.revive_daemon();
-                Some(self.run_with(arguments, input, &[]))
-                    .filter(|outcome| matches!(outcome.code, Some(0 | 1)))
+                let outcome = self.run_with(arguments, input, &self.next_fault());
+                if outcome.code.is_none() {
+                    self.deaths.set(self.deaths() + 1);
+                }
+                Some(outcome).filter(|outcome| matches!(outcome.code, Some(0 | 1)))
             }),
         }
+    }
+
+    /// What kills on the other side of the append than the last time.
+    pub(super) fn next_fault(&self) -> [(&'static str, &'static str); 2] {
+        fatal(self.deaths() % 2 == 1)
     }
 
     /// Sees to it that things go on.
@@ -238,7 +247,7 @@ pub(crate) fn phase(name: &str) -> impl Fn(&Value) -> bool {
 }
 
 /// What makes the program die at its first append to a journal, on this side of it.
-pub(super) fn fatal(after: bool) -> [(&'static str, &'static str); 2] {
+fn fatal(after: bool) -> [(&'static str, &'static str); 2] {
     let side = if after { "after" } else { "before" };
     [
         ("COUNTERSIGN_ABORT_AT_APPEND", "1"),
