@@ -24,7 +24,10 @@ use super::{
 };
 use crate::{
     exchange::smime::{DecryptionKey, Signer, SmimeError},
-    model::{Clock, EmailAddress, Fingerprint, KeyAlgorithm, Lapse, SubjectRequest, Validity},
+    model::{
+        Clock, EmailAddress, Fingerprint, InvertedValidity, KeyAlgorithm, Lapse, SubjectRequest,
+        Validity,
+    },
     pki::{self, AuthorityError, CertificateAuthority, IssueError, KeyError, PrivateKey, Profile},
 };
 
@@ -47,6 +50,9 @@ pub enum PartnerError {
     /// Their mail certificate cannot be issued.
     #[error("the partner's mail certificate cannot be issued")]
     Certificate(#[from] IssueError),
+    /// The clock stands where a year from now is not later than now.
+    #[error("the partner's certificates cannot be dated")]
+    Dates(#[from] InvertedValidity),
     /// No key can be made.
     #[error("the partner's mail key cannot be made")]
     Key(#[from] KeyError),
@@ -88,9 +94,7 @@ impl Partner {
         let begins = Lapse::seconds(clock.now().as_second()).after(Timestamp::UNIX_EPOCH);
         let serial = pki::random_serial;
         let algorithm = KeyAlgorithm::EcdsaP256;
-        let Ok(validity) = Validity::new(begins, LIFE.after(begins)) else {
-            unreachable!("a year from now is later than now");
-        };
+        let validity = Validity::new(begins, LIFE.after(begins))?;
         let root = CertificateAuthority::create_root("Acme Root", algorithm, validity, &serial()?)?;
         let issuing = CertificateAuthority::create_issuing(
             &root,
@@ -133,6 +137,10 @@ impl Partner {
         tale: Tale,
     ) -> Result<(), PartnerError> {
         while let Some(delivered) = mails.recv().await {
+            // A mail server takes mail for others too.
+            if !delivered.to.iter().any(|to| to == self.address.as_str()) {
+                continue;
+            }
             tokio::time::sleep(READING).await;
             let letter = Letter::read(&delivered.mail, &self.opens, ops.signer)?;
             match &letter.wish {

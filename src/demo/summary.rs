@@ -148,8 +148,8 @@ impl DemoSummary {
         let refused = log
             .iter()
             .filter(|entry| entry.at >= last_old.at && entry.client == Some(old.fingerprint))
-            .find_map(|entry| Some((entry, entry.refused?)));
-        let (refused, title) = refused.ok_or_else(|| {
+            .find(|entry| entry.refused.is_some());
+        let refused = refused.ok_or_else(|| {
             contradiction(format!(
                 "{} was not refused after the switch",
                 old.fingerprint.short()
@@ -185,7 +185,10 @@ impl DemoSummary {
             new: traffic(of(new.fingerprint)),
             old_refused: OldRefused {
                 at: refused.at,
-                how: format!("{} {} answered `{title}`", refused.method, refused.path),
+                how: format!(
+                    "{} {} was answered by the gateway with HTTP {}",
+                    refused.method, refused.path, refused.status
+                ),
             },
             old_key_destroyed,
         })

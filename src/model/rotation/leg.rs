@@ -93,8 +93,10 @@ pub struct ConnectorLeg {
     pub switched: Option<Timestamp>,
     /// It was seen presenting it.
     pub activation: Option<Box<Activation>>,
-    /// It was given the old generation back.
+    /// From here on it is served the old generation again.
     pub rolled_back: Option<Timestamp>,
+    /// It was seen presenting the old generation again.
+    pub restored: Option<Timestamp>,
     /// No longer in the configuration.
     pub left: bool,
 }

@@ -1,6 +1,10 @@
-//! What forbids a step. The invariants of a rotation stand here and nowhere else.
+//! What forbids a step, or a decision. The invariants of a rotation stand here and nowhere else.
 
-use super::{fact::Step, leg::Leg, state::Rotation};
+use super::{
+    fact::{Decision, Step},
+    leg::Leg,
+    state::Rotation,
+};
 use crate::model::Destination;
 
 impl Rotation {
@@ -71,17 +75,40 @@ impl Rotation {
                 )
             }
             Step::Destroy => {
-                let retired = self.active_legs().count() > 0
-                    && self.active_legs().all(|(_, leg)| leg.retired.is_some());
-                (!retired).then_some("the old generation is not retired everywhere")
+                // A first generation has nothing to retire.
+                let first = self.from.is_none();
+                let through = self.active_legs().count() > 0
+                    && self.active_legs().all(|(_, leg)| {
+                        leg.retired.is_some() || (first && leg.activated.is_some())
+                    });
+                (!through).then_some("the old generation is not retired everywhere")
             }
             Step::RollBack { connector } => {
                 missing(self.connectors.get(connector).map(|_| true), "")
             }
             Step::Withdraw { destination } => missing(
-                leg(destination).map(|l| l.offer.is_some()),
+                leg(destination).map(|l| l.offer.is_some() || l.offer_in_doubt),
                 "nothing was offered",
             ),
+        }
+    }
+
+    /// What forbids an operator's decision now.
+    pub fn obstacle_to(&self, decision: &Decision) -> Option<&'static str> {
+        let retired = self.legs.values().any(|leg| leg.retired.is_some());
+        let switched = self.connectors.values().any(|c| c.switched.is_some());
+        match decision {
+            _ if self.outcome.is_some() => Some("the rotation has ended"),
+            Decision::Retry => None,
+            _ if self.ending.is_some() => Some("it is being given up already"),
+            _ if retired => Some("the old generation is retired, there is no way back"),
+            Decision::Abandon if self.from.is_some() && switched => {
+                Some("connectors were switched: roll back instead")
+            }
+            Decision::RollBack if self.from.is_none() => {
+                Some("there is no old generation to go back to")
+            }
+            Decision::Abandon | Decision::RollBack => None,
         }
     }
 }

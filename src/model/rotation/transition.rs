@@ -174,6 +174,7 @@ impl Rotation {
                     switched: None,
                     activation: None,
                     rolled_back: None,
+                    restored: None,
                     left: false,
                 });
             // A connector that now calls elsewhere has proven nothing there.
@@ -320,7 +321,11 @@ impl Rotation {
                     .get_or_insert((at, RetireBasis::Expired));
             }
             (Step::Destroy, Output::Done) => self.outcome = Some((at, Outcome::Completed)),
-            (Step::RollBack { .. }, Output::Published { .. } | Output::Done) => {}
+            (Step::RollBack { connector }, Output::Published { .. } | Output::Done) => {
+                if let Some(leg) = self.connectors.get_mut(connector) {
+                    leg.restored = Some(at);
+                }
+            }
             (Step::Withdraw { destination }, Output::Sent { letter }) => {
                 self.leg(destination, event)?.withdrawn = Some(letter.clone());
             }
@@ -343,29 +348,11 @@ impl Rotation {
         reason: &str,
         event: &Event,
     ) -> Result<(), IllegalTransition> {
-        let retired = self.legs.values().any(|leg| leg.retired.is_some());
+        if let Some(obstacle) = self.obstacle_to(decision) {
+            return Err(self.illegal(&event.fact, obstacle));
+        }
         match decision {
             Decision::Retry => self.troubles.clear(),
-            _ if self.ending.is_some() => {
-                return Err(self.illegal(&event.fact, "it is being given up already"));
-            }
-            _ if retired => {
-                return Err(self.illegal(
-                    &event.fact,
-                    "the old generation is retired, there is no way back",
-                ));
-            }
-            Decision::Abandon
-                if self.from.is_some()
-                    && self.connectors.values().any(|c| c.switched.is_some()) =>
-            {
-                return Err(
-                    self.illegal(&event.fact, "connectors were switched: roll back instead")
-                );
-            }
-            Decision::RollBack if self.from.is_none() => {
-                return Err(self.illegal(&event.fact, "there is no old generation to go back to"));
-            }
             Decision::Abandon | Decision::RollBack => {
                 // A step in doubt is overtaken: what it may have done is undone by the steps of the ending.
                 if let Some(Step::Offer { destination }) = self.in_doubt.take()

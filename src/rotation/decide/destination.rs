@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Deciding, Next};
+use super::{Deciding, Next, with_wake};
 use crate::{
     model::{
         Destination, Lapse,
@@ -24,17 +24,26 @@ impl Deciding<'_> {
             return self.attempt(Step::Probe { destination: d() });
         }
         // The wire is asked while people are waited for: silent but accepted is worth knowing.
-        if leg.proven.is_none() && self.next_probe(leg) <= self.now {
-            let probe = self.attempt(Step::Probe { destination: d() });
-            if matches!(probe, Next::Run { .. }) {
-                return probe;
-            }
+        let next_probe = leg.proven.is_none().then(|| self.next_probe(leg));
+        let probe = next_probe
+            .filter(|due| *due <= self.now)
+            .map(|_| self.attempt(Step::Probe { destination: d() }));
+        if let Some(run @ Next::Run { .. }) = probe {
+            return run;
         }
         if leg.confirmed.is_none() {
-            return self.awaiting_acknowledgement(destination, leg, offer.at);
+            let next_probe = probe.as_ref().map_or(next_probe, Next::wake_at);
+            let waiting = self.awaiting_acknowledgement(destination, leg, offer.at, next_probe);
+            return match (waiting, probe) {
+                // A probe that one of us has to mend is not hidden behind waiting for others.
+                (Next::AwaitPartner { again, .. }, Some(mend @ Next::AwaitOperator { .. })) => {
+                    with_wake(mend, again)
+                }
+                (waiting, _) => waiting,
+            };
         }
         if leg.proven.is_none() {
-            return self.awaiting_acceptance(destination, leg);
+            return probe.unwrap_or_else(|| self.awaiting_acceptance(destination, leg));
         }
         match leg.activated {
             None => self.activating(destination, leg),
@@ -48,7 +57,8 @@ impl Deciding<'_> {
             return self.now;
         };
         match &leg.acknowledgement {
-            Some(acknowledgement) if acknowledgement.at > report.at => self.now,
+            // Not one from the future, of a clock that was set back: the wire would be asked for ever.
+            Some(ack) if ack.at > report.at && ack.at <= self.now => self.now,
             _ => self.policy.probe.every.after(report.at),
         }
     }
@@ -68,16 +78,18 @@ impl Deciding<'_> {
         destination: &Destination,
         leg: &Leg,
         offered: Timestamp,
+        next_probe: Option<Timestamp>,
     ) -> Next {
         let rules = &self.policy.exchange;
-        let next_probe = leg.proven.is_none().then(|| self.next_probe(leg));
         if let Some(declined) = &leg.declined {
             return Next::AwaitOperator {
                 question: format!(
                     "{} at {destination} declined the certificate: {}",
                     declined.contact, declined.reason
                 ),
-                answers: vec![self.acknowledge(destination), self.abandon()],
+                answers: std::iter::once(self.acknowledge(destination))
+                    .chain(self.giving_up())
+                    .collect(),
                 since: declined.at,
                 again: next_probe,
             };
@@ -94,11 +106,13 @@ impl Deciding<'_> {
                 question: format!(
                     "{destination} has not acknowledged after {sent} reminders{silent}"
                 ),
-                answers: vec![
+                answers: [
                     self.acknowledge(destination),
                     self.waive(destination, Gate::Acknowledgement),
-                    self.abandon(),
-                ],
+                ]
+                .into_iter()
+                .chain(self.giving_up())
+                .collect(),
                 since: offered,
                 again: next_probe,
             };
@@ -178,12 +192,7 @@ impl Deciding<'_> {
     }
 
     fn retiring(&self, destination: &Destination, leg: &Leg, activated: Timestamp) -> Next {
-        let Some(old_not_after) = self.facts.old_not_after else {
-            return Next::Finished {
-                outcome: Outcome::Completed,
-            };
-        };
-        if leg.retired.is_some() {
+        if self.rotation.from.is_none() || leg.retired.is_some() {
             return Next::Finished {
                 outcome: Outcome::Completed,
             };
@@ -205,36 +214,35 @@ impl Deciding<'_> {
         let prove = Step::ProveRefusal {
             destination: destination.clone(),
         };
-        let may_expire = self.policy.retire.proof == RetireRule::RefusedOrExpired;
+        let end = self
+            .facts
+            .old_not_after
+            .filter(|_| self.policy.retire.proof == RetireRule::RefusedOrExpired);
         let Some(report) = &leg.refusal else {
             return self.attempt(prove);
         };
         let due = self.policy.retire.every.after(report.at);
-        if due <= self.now || (may_expire && old_not_after < self.now) {
+        if due <= self.now || end.is_some_and(|end| end < self.now) {
             return self.attempt(prove);
         }
         Next::AwaitPartner {
             destination: destination.clone(),
             what: format!("remove the old certificate: {}", report.summary),
             since: notice.at,
-            again: Some(if may_expire {
-                due.min(Lapse::seconds(1).after(old_not_after))
-            } else {
-                due
-            }),
+            again: Some(end.map_or(due, |end| due.min(Lapse::seconds(1).after(end)))),
         }
     }
 
     fn acknowledge(&self, destination: &Destination) -> String {
         format!(
-            "countersign exchange acknowledge {} --destination {destination}",
+            "countersign exchange acknowledge {} --destination {destination} --fingerprint SHA256 --contact ADDRESS --verified HOW",
             self.rotation.identity()
         )
     }
 
     fn waive(&self, destination: &Destination, gate: Gate) -> String {
         format!(
-            "countersign rotation waive {} --destination {destination} --gate {gate}",
+            "countersign rotation waive {} --destination {destination} --gate {gate} --reason WHY",
             self.rotation.identity()
         )
     }

@@ -191,10 +191,11 @@ impl Deciding<'_> {
                     "no environment in the configuration names the identity {}",
                     rotation.identity()
                 ),
-                answers: vec![
+                answers: std::iter::once(
                     "name it in an environment of countersign.toml".to_owned(),
-                    self.abandon(),
-                ],
+                )
+                .chain(self.giving_up())
+                .collect(),
                 since: rotation.last_event,
                 again: None,
             };
@@ -227,7 +228,7 @@ impl Deciding<'_> {
         let to_restore = rotation
             .connectors
             .iter()
-            .find(|(_, c)| back && !c.left && c.switched.is_some() && c.rolled_back.is_none());
+            .find(|(_, c)| back && !c.left && c.switched.is_some() && c.restored.is_none());
         if let Some((connector, _)) = to_restore {
             return self.attempt(Step::RollBack {
                 connector: connector.clone(),
@@ -260,10 +261,12 @@ impl Deciding<'_> {
         if failure.kind == FailureKind::Permanent {
             return Next::AwaitOperator {
                 question: format!("could not {step}: {}; {}", failure.message, failure.remedy),
-                answers: vec![
-                    format!("countersign rotation retry {}", self.rotation.identity()),
-                    self.abandon(),
-                ],
+                answers: std::iter::once(format!(
+                    "countersign rotation retry {}",
+                    self.rotation.identity()
+                ))
+                .chain(self.giving_up())
+                .collect(),
                 since: *since,
                 again: None,
             };
@@ -280,8 +283,19 @@ impl Deciding<'_> {
         }
     }
 
-    fn abandon(&self) -> String {
-        format!("countersign rotation abandon {}", self.rotation.identity())
+    /// The way to give the rotation up, while there is one.
+    fn giving_up(&self) -> Option<String> {
+        let words = [
+            (Decided::Abandon, "abandon"),
+            (Decided::RollBack, "roll-back"),
+        ];
+        let (_, word) = words
+            .iter()
+            .find(|(decision, _)| self.rotation.obstacle_to(decision).is_none())?;
+        Some(format!(
+            "countersign rotation {word} {} --reason WHY",
+            self.rotation.identity()
+        ))
     }
 }
 

@@ -11,7 +11,7 @@ use crate::{
     delivery::Publisher,
     exchange::Mailer,
     model::{
-        Destination, Environment, GenerationNumber, IdentityName, Role,
+        Destination, Environment, GenerationNumber, IdentityName, ProbeReport, Role, Verdict,
         rotation::{Basis, Gate, Output, Rotation},
     },
     pki::Credentials,
@@ -43,14 +43,21 @@ impl<M: Mailer, P: Prober, B: Publisher> Driver<'_, M, P, B> {
             return Ok((Output::ProbeSpared { basis }, Batch::new()));
         }
         let rules = &self.setting.policy.probe;
-        self.probe(
-            rotation,
-            destination,
-            rotation.to(),
-            rules.controls,
-            rules.verbs,
-        )
-        .await
+        let report = self
+            .probe(
+                rotation,
+                destination,
+                rotation.to(),
+                rules.controls,
+                rules.verbs,
+            )
+            .await?;
+        Ok((
+            Output::Probed {
+                report: Box::new(report),
+            },
+            Batch::new(),
+        ))
     }
 
     /// With the old generation: its refusal is what we want to see. One that has expired need not be shown.
@@ -71,7 +78,29 @@ impl<M: Mailer, P: Prober, B: Publisher> Driver<'_, M, P, B> {
         {
             return Ok((Output::Expired, Batch::new()));
         }
-        self.probe(rotation, destination, from, false, false).await
+        let mut report = self
+            .probe(rotation, destination, from, false, false)
+            .await?;
+        // A gateway that refuses everybody proves nothing about the old certificate: the key would be lost
+        // for an outage. Only beside the acceptance of the new one is the refusal of the old one meant.
+        if report.proves_refusal() {
+            let beside = self
+                .probe(rotation, destination, rotation.to(), false, false)
+                .await?;
+            if beside.verdict != Verdict::Accepted {
+                report.verdict = Verdict::Inconclusive;
+                report.summary = format!(
+                    "the old certificate was refused, but the new one was not accepted either: {}",
+                    beside.summary
+                );
+            }
+        }
+        Ok((
+            Output::Probed {
+                report: Box::new(report),
+            },
+            Batch::new(),
+        ))
     }
 
     async fn probe(
@@ -81,7 +110,7 @@ impl<M: Mailer, P: Prober, B: Publisher> Driver<'_, M, P, B> {
         generation: GenerationNumber,
         controls: bool,
         verbs: bool,
-    ) -> Result<Done, StepError> {
+    ) -> Result<ProbeReport, StepError> {
         let credentials = credentials(self.records, rotation.identity(), generation)?;
         let (_, environment) = self.setting.environment(destination).ok_or_else(|| {
             StepError::permanent(
@@ -99,8 +128,7 @@ impl<M: Mailer, P: Prober, B: Publisher> Driver<'_, M, P, B> {
             scope,
             self.clock.now(),
         );
-        let report = Box::new(self.prober.probe(&request).await);
-        Ok((Output::Probed { report }, Batch::new()))
+        Ok(self.prober.probe(&request).await)
     }
 }
 

@@ -25,9 +25,26 @@ impl State {
         match &decision.next {
             Next::Run { step } => {
                 let started = self.started(step);
-                futures.extend((0..OUTCOMES).filter_map(|way| started.ended(step, way)));
+                // A probe that was under way when it was waived, or when the old certificate expired, is
+                // followed by one that need not ask the wire.
+                let spared = match step {
+                    Step::Probe { destination } => self.rotation.legs[destination]
+                        .waiver(Gate::Probe)
+                        .is_some(),
+                    Step::ProveRefusal { .. } => self.has_expired(),
+                    _ => false,
+                };
+                for way in 0..OUTCOMES {
+                    let Some(ended) = started.ended(step, way) else {
+                        continue;
+                    };
+                    if ended.decision(policy).next == decision.next && !spared {
+                        ended.fail("the same step runs again at once, without end");
+                    }
+                    futures.push(if way == 0 { ended } else { ended.mishap() });
+                }
                 // A crash between intent and outcome.
-                futures.push(started);
+                futures.push(started.mishap());
             }
             Next::Rescope => futures.push(self.rescoped(policy)),
             Next::WaitUntil { until, .. } => futures.push(self.at(*until)),
@@ -39,11 +56,12 @@ impl State {
                 };
                 futures.push(self.at(*again));
                 futures.push(self.must(self.acknowledged(destination)));
-                futures.push(self.must(Fact::Declined {
+                let declined = self.must(Fact::Declined {
                     destination: destination.clone(),
                     contact: "sec@acme.example".parse().unwrap(),
                     reason: "no".to_owned(),
-                }));
+                });
+                futures.push(declined.mishap());
             }
             Next::AwaitOperator { answers, again, .. } => {
                 if answers.is_empty() {
@@ -80,17 +98,10 @@ impl State {
                 futures.extend(self.waived(destination, gate));
             }
         }
-        // Suspended for weeks; the old certificate has expired meanwhile.
+        // Suspended for weeks, and the old certificate has expired meanwhile; or the clock was set back.
         futures.push(self.at(Lapse::days(31).after(self.now.max(start()))));
-        futures
-    }
-
-    /// The same at another time.
-    pub(super) fn at(&self, now: Timestamp) -> Self {
-        Self {
-            now,
-            ..self.clone()
-        }
+        futures.push(self.at(Lapse::days(1).before(self.now)));
+        futures.into_iter().map(Self::mishap).collect()
     }
 
     fn decided(&self, decision: Decided) -> Option<Self> {

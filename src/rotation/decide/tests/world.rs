@@ -82,6 +82,8 @@ pub(super) struct State {
     past: Rc<Past>,
     /// Connectors that did get the old generation back.
     restored: BTreeSet<ConnectorName>,
+    /// How much has gone otherwise than in the story.
+    pub(super) mishaps: usize,
 }
 
 /// What may come of a step, apart from a crash.
@@ -109,6 +111,7 @@ impl State {
                 before: None,
             }),
             restored: BTreeSet::new(),
+            mishaps: 0,
         }
     }
 
@@ -133,6 +136,26 @@ impl State {
         }
         events.reverse();
         events
+    }
+
+    pub(super) fn has_expired(&self) -> bool {
+        self.old_not_after().is_some_and(|end| end < self.now)
+    }
+
+    /// One more thing went otherwise.
+    pub(super) fn mishap(self) -> Self {
+        Self {
+            mishaps: self.mishaps + 1,
+            ..self
+        }
+    }
+
+    /// The same at another time.
+    pub(super) fn at(&self, now: Timestamp) -> Self {
+        Self {
+            now,
+            ..self.clone()
+        }
     }
 
     fn told(&self) -> String {
@@ -237,9 +260,7 @@ impl State {
             (Step::ProveRefusal { .. }, 0) => report(Verdict::Rejected),
             (Step::ProveRefusal { .. }, 1) => report(Verdict::Accepted),
             (Step::ProveRefusal { .. }, 2) => report(Verdict::Inconclusive),
-            (Step::ProveRefusal { .. }, 3) => {
-                (self.old_not_after()? < self.now).then_some(Output::Expired)?
-            }
+            (Step::ProveRefusal { .. }, 3) => self.has_expired().then_some(Output::Expired)?,
             (Step::Confirm { destination }, 0) => {
                 let evidence = self
                     .rotation
