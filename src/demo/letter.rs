@@ -161,12 +161,11 @@ fn wish(text: &str) -> Result<Wish, LetterError> {
         return Err(LetterError::AnotherCertificate { named, attached });
     }
     let lines = text.lines().map(str::trim);
-    let mut answer: Vec<String> = lines
+    let answer: Vec<String> = lines
         .skip_while(|line| !line.starts_with("ACCEPT "))
         .take_while(|line| !line.is_empty())
         .map(str::to_owned)
         .collect();
-    answer.retain(|line| !line.starts_with("#--"));
     if answer.is_empty() {
         return Err(without("line that begins with ACCEPT"));
     }

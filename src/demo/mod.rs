@@ -50,12 +50,20 @@ pub async fn run(
     options: DemoOptions,
     narrator: Arc<dyn Narrator>,
 ) -> Result<DemoSummary, DemoError> {
+    run_within(LIMIT, options, narrator).await
+}
+
+async fn run_within(
+    limit: Duration,
+    options: DemoOptions,
+    narrator: Arc<dyn Narrator>,
+) -> Result<DemoSummary, DemoError> {
     let place = Arc::new(Place::default());
     let story = story::tell(options, Tale::begin(narrator), place.clone());
     tokio::select! {
         told = story => told,
-        () = tokio::time::sleep(LIMIT) => Err(DemoError::TimedOut {
-            limit: LIMIT,
+        () = tokio::time::sleep(limit) => Err(DemoError::TimedOut {
+            limit,
             waiting: place.describe().await,
         }),
     }
@@ -112,5 +120,15 @@ mod tests {
         ] {
             assert!(told.contains(step), "{step} was not told:\n{told}");
         }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_story_that_does_not_end_says_where_it_stopped() {
+        let options = DemoOptions { concurrency: 1 };
+        let told = run_within(Duration::ZERO, options, Arc::new(Listener::default())).await;
+        let Err(DemoError::TimedOut { waiting, .. }) = told else {
+            panic!("{told:?}");
+        };
+        assert!(waiting.starts_with("it came to "), "{waiting}");
     }
 }

@@ -150,7 +150,7 @@ fn succeeded(rotation: &Rotation, step: &Step, output: &Output) -> String {
         ),
         (_, Output::Published { activation }) => match &activation.applied {
             AppliedBy::Reported { report } => format!(
-                "connector {} presents {}: {} handshakes with it, {} connections with an earlier one",
+                "connector {} presents {}; full handshakes with it: {}, connections with an earlier one: {}",
                 activation.connector,
                 activation.fingerprint.short(),
                 report.handshakes,

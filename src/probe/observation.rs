@@ -195,10 +195,4 @@ impl Conversation {
             ending,
         }
     }
-
-    /// Whether our certificate went out.
-    pub(super) fn certificate_sent(&self) -> bool {
-        self.request
-            .is_some_and(|r| r.answer == CertificateAnswer::Sent)
-    }
 }

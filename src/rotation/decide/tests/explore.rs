@@ -85,11 +85,11 @@ const MISHAPS: usize = 3;
 
 /// Visits every state that can be reached with so many mishaps. From each there must be a way to an end,
 /// and each kind of end in `ends` must be reached.
-fn exhaust(first: State, policy: &Policy, ends: &[Outcome]) -> usize {
+fn exhaust(first: &State, policy: &Policy, ends: &[Outcome]) -> usize {
     let mut known: HashMap<String, usize> = HashMap::new();
     let mut states = vec![first.clone()];
     let mut before: Vec<Vec<usize>> = vec![Vec::new()];
-    known.insert(abstracted(&first, policy), 0);
+    known.insert(abstracted(first, policy), 0);
     let mut waiting = VecDeque::from([0]);
     while let Some(at) = waiting.pop_front() {
         let state = states[at].clone();
@@ -135,14 +135,14 @@ fn exhaust(first: State, policy: &Policy, ends: &[Outcome]) -> usize {
 fn every_state_of_a_rotation_has_an_exit() {
     let first = State::planned(Some(1), scope("acme/test:one"));
     let ends = [Outcome::Completed, Outcome::Abandoned, Outcome::RolledBack];
-    let states = exhaust(first, &policy(), &ends);
+    let states = exhaust(&first, &policy(), &ends);
     assert!(states > 10_000, "only {states} states were visited");
 }
 
 #[test]
 fn every_state_of_a_first_generation_has_an_exit() {
     let first = State::planned(None, scope("acme/test:one"));
-    let states = exhaust(first, &policy(), &[Outcome::Completed, Outcome::Abandoned]);
+    let states = exhaust(&first, &policy(), &[Outcome::Completed, Outcome::Abandoned]);
     assert!(states > 5_000, "only {states} states were visited");
 }
 
