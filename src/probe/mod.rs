@@ -1,1 +1,12 @@
-//! Layer: probe.
+//! Layer 2: the probe, which proves what a mail only claims.
+//!
+//! A probe is a full, non-resumed handshake and one request with a given generation, at every address
+//! behind the name. It goes through the tiers in order (name, TCP, TLS, the server's chain, the judgement of our
+//! certificate, the gateway, Jira), stops where it must, and says what was seen, what that means, who can mend it
+//! and how. It never fails: what cannot be known is a verdict too.
+//!
+//! I/O gathers observations and nothing else; what they mean is concluded by pure functions.
+
+mod request;
+
+pub use request::{ClientIdentity, ProbeRequest, Prober, TlsParity};
