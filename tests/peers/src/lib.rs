@@ -1,0 +1,36 @@
+//! The other side, for real: gateways, mail servers and judges that the tests drive.
+//!
+//! A peer is a value. Starting it writes its configuration into a temporary directory,
+//! runs the program on a free port of 127.0.0.1 and returns when it answers; dropping it
+//! ends the process and removes the directory. Nothing of the machine's own configuration
+//! is read, and no daemon of the machine is touched, so any number of tests may run at
+//! once.
+//!
+//! This is a library for tests: whatever goes wrong is a panic that says what was run,
+//! what it answered and, where a program is missing, the command that installs it.
+
+// A test helper reports by panicking; the messages say what was expected.
+#![allow(clippy::missing_panics_doc)]
+
+mod gateway;
+mod haproxy;
+mod identity;
+mod nginx;
+mod openssl_server;
+mod pki;
+mod pkilint;
+mod postfix;
+mod process;
+mod standin;
+
+pub mod openssl;
+
+pub use gateway::{Clients, Gateway, TlsVersions, Upstream};
+pub use haproxy::Haproxy;
+pub use identity::Identity;
+pub use nginx::{LogEntry, Nginx};
+pub use openssl_server::OpensslServer;
+pub use pki::{Algorithm, Authority, Purpose, Request, Validity};
+pub use pkilint::{Finding, Severity, lint_certificate, lint_crl};
+pub use postfix::{Postfix, SmtpTls};
+pub use process::{Port, eventually};
