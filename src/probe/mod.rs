@@ -7,6 +7,22 @@
 //!
 //! I/O gathers observations and nothing else; what they mean is concluded by pure functions.
 
+mod alert;
+mod classify;
+mod conclude;
+mod controls;
+mod converse;
+mod dial;
+mod http;
+mod observation;
+mod prober;
+mod remedy;
+mod report;
 mod request;
+mod server_chain;
+mod signatures;
+mod tls;
+mod verbs;
 
+pub use prober::{ProbeLimits, TlsProber};
 pub use request::{ClientIdentity, ProbeRequest, Prober, TlsParity};

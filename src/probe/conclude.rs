@@ -1,0 +1,455 @@
+//! From what was seen to what it means. Pure.
+//!
+//! - *Accepted* needs all three: a CertificateRequest was seen, our certificate went out, and the answer
+//!   came from the Jira tier. A gateway's 502 to 504 shows that it let us through, but a gateway that asks
+//!   without verifying shows the same: inconclusive.
+//! - *Rejected* needs a CertificateRequest, and then an alert about certificates, a gateway's own words, a
+//!   403 that is not Jira's, or (less certain, and said so) a connection that is cut without a word.
+//! - Where no CertificateRequest was seen nothing is said about our certificate: inconclusive.
+
+use super::{
+    alert,
+    classify::{Answer, classify},
+    observation::{
+        CertificateAnswer, ChainFault, Conversation, Ending, Presented, Reply, Stage, Unusable,
+    },
+    remedy::Matter,
+};
+use crate::model::{Tier, Verdict};
+
+/// What one conversation means.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Conclusion {
+    /// What it means.
+    pub(super) verdict: Verdict,
+    /// How far it came.
+    pub(super) tier: Tier,
+    /// One sentence, lower case, without a full stop.
+    pub(super) explanation: String,
+    /// What there is to mend.
+    pub(super) matter: Option<Matter>,
+}
+
+impl Conclusion {
+    fn new(verdict: Verdict, tier: Tier, matter: Matter, explanation: impl Into<String>) -> Self {
+        Self {
+            verdict,
+            tier,
+            explanation: explanation.into(),
+            matter: Some(matter),
+        }
+    }
+}
+
+/// Says what a conversation means for the certificate that was presented.
+pub(super) fn conclude(seen: &Conversation, presented: Presented) -> Conclusion {
+    use Verdict::{Inconclusive, Unreachable};
+    match &seen.ending {
+        Ending::Unusable(why) => {
+            Conclusion::new(Inconclusive, Tier::Dns, Matter::Request, unusable(why))
+        }
+        Ending::Refused => Conclusion::new(
+            Unreachable,
+            Tier::Tcp,
+            Matter::Port,
+            "the connection was refused: nothing listens on this port, or a firewall says so",
+        ),
+        Ending::ConnectTimedOut(after) => Conclusion::new(
+            Unreachable,
+            Tier::Tcp,
+            Matter::Port,
+            format!(
+                "no answer within {after:?}: a firewall drops our packets, or the address is wrong"
+            ),
+        ),
+        Ending::NoRoute(why) => Conclusion::new(
+            Unreachable,
+            Tier::Tcp,
+            Matter::Port,
+            format!("there is no route to this address ({why})"),
+        ),
+        Ending::ConnectFailed(why) => Conclusion::new(
+            Unreachable,
+            Tier::Tcp,
+            Matter::Port,
+            format!("no connection: {why}"),
+        ),
+        Ending::Alert { code, stage } => alerted(seen, presented, *code, *stage),
+        Ending::Cut { reset, stage } => cut(seen, presented, *reset, *stage),
+        Ending::TimedOut { stage, after } => match stage {
+            Stage::Hello => Conclusion::new(
+                Unreachable,
+                Tier::Tls,
+                Matter::Port,
+                format!("connected, but nothing came back to our ClientHello within {after:?}"),
+            ),
+            Stage::Handshake => Conclusion::new(
+                Inconclusive,
+                Tier::Tls,
+                Matter::Log,
+                format!("the handshake stood still for {after:?}"),
+            ),
+            Stage::Answer => Conclusion::new(
+                Inconclusive,
+                tier_after_handshake(seen),
+                Matter::Log,
+                format!("no answer to the request within {after:?}"),
+            ),
+        },
+        Ending::Chain(fault) => chain(seen, fault),
+        Ending::Incompatible(why) => Conclusion::new(
+            Unreachable,
+            Tier::Tls,
+            Matter::Parameters,
+            format!("no common TLS: {why}"),
+        ),
+        Ending::NotTls(why) => Conclusion::new(
+            Unreachable,
+            Tier::Tls,
+            Matter::Port,
+            format!("what answers on this port does not speak TLS ({why})"),
+        ),
+        Ending::NotHttp(why) => Conclusion::new(
+            Inconclusive,
+            tier_after_handshake(seen),
+            Matter::Log,
+            format!("the handshake was done, but what came back is no HTTP ({why})"),
+        ),
+        Ending::Answered(reply) => answered(seen, presented, reply),
+    }
+}
+
+fn unusable(why: &Unusable) -> String {
+    match why {
+        Unusable::Url(why) => format!("the URL cannot be probed: {why}"),
+        Unusable::NoAnchors => {
+            "there are no trust anchors for this environment, so no server can be believed"
+                .to_owned()
+        }
+        Unusable::Anchor { position, fault } => {
+            format!("trust anchor {} is no certificate: {fault}", position + 1)
+        }
+        Unusable::Key(why) => format!("the key to be presented cannot be read: {why}"),
+        Unusable::KeyMismatch => {
+            "the key to be presented does not belong to its certificate".to_owned()
+        }
+        Unusable::Stack(why) => format!("the TLS stack refuses the configuration: {why}"),
+    }
+}
+
+fn tier_after_handshake(seen: &Conversation) -> Tier {
+    if seen.request.is_some() {
+        Tier::ClientCertificate
+    } else {
+        Tier::Tls
+    }
+}
+
+fn alerted(seen: &Conversation, presented: Presented, code: u8, stage: Stage) -> Conclusion {
+    let said = alert::explained(code);
+    let Some(request) = seen.request else {
+        return match stage {
+            Stage::Answer => Conclusion::new(
+                Verdict::Inconclusive,
+                Tier::ClientCertificate,
+                Matter::AskEarly,
+                format!(
+                    "no certificate was asked for in the handshake, and then came {said}: the gateway asks late"
+                ),
+            ),
+            Stage::Hello | Stage::Handshake => Conclusion::new(
+                Verdict::Unreachable,
+                Tier::Tls,
+                // 112: the name is not served there.
+                if code == 112 {
+                    Matter::Name
+                } else {
+                    Matter::Parameters
+                },
+                no_common_tls(code, &said),
+            ),
+        };
+    };
+    if request.answer == CertificateAnswer::NoFittingScheme {
+        return no_fitting_scheme(&format!("then came {said}"));
+    }
+    if !alert::judges_certificate(code) {
+        return Conclusion::new(
+            Verdict::Inconclusive,
+            Tier::Tls,
+            Matter::Log,
+            format!("a certificate was asked for, but then came {said}"),
+        );
+    }
+    Conclusion::new(
+        Verdict::Rejected,
+        Tier::ClientCertificate,
+        refusal_matter(presented, code),
+        match presented {
+            Presented::Nothing => format!("refused for want of a certificate: {said}"),
+            Presented::Ours | Presented::Stranger => format!("the certificate was refused: {said}"),
+        },
+    )
+}
+
+fn no_common_tls(code: u8, said: &str) -> String {
+    match code {
+        // Before any certificate, these two mean the parameters of the handshake.
+        40 | 71 => format!(
+            "no common TLS parameters: {} before any certificate was asked for. The Jira connector also offers \
+             DHE-RSA suites, which this program's TLS stack lacks: if the gateway takes only those, the connector \
+             gets through where the probe does not",
+            alert::name(code)
+        ),
+        _ => format!("the handshake failed before any certificate was asked for: {said}"),
+    }
+}
+
+fn refusal_matter(presented: Presented, code: u8) -> Matter {
+    match (presented, code) {
+        (Presented::Nothing, _) => Matter::Present,
+        (_, 42..=45 | 51) => Matter::Certificate,
+        _ => Matter::Trust,
+    }
+}
+
+fn no_fitting_scheme(then: &str) -> Conclusion {
+    Conclusion::new(
+        Verdict::Inconclusive,
+        Tier::ClientCertificate,
+        Matter::KeyType,
+        format!(
+            "a certificate was asked for, but our key makes none of the signatures that the gateway takes, so none was sent; {then}"
+        ),
+    )
+}
+
+fn cut(seen: &Conversation, presented: Presented, reset: bool, stage: Stage) -> Conclusion {
+    let how = if reset { "reset" } else { "closed" };
+    match (stage, seen.request.map(|r| r.answer)) {
+        (Stage::Hello, _) => Conclusion::new(
+            Verdict::Unreachable,
+            Tier::Tls,
+            Matter::Port,
+            format!(
+                "the connection was {how} right after our ClientHello: a firewall or a filter on the name, or no TLS there"
+            ),
+        ),
+        (_, Some(CertificateAnswer::NoFittingScheme)) => {
+            no_fitting_scheme(&format!("then the connection was {how}"))
+        }
+        (_, Some(CertificateAnswer::Nothing)) => Conclusion::new(
+            Verdict::Rejected,
+            Tier::ClientCertificate,
+            Matter::Present,
+            format!(
+                "the connection was {how} without a word after no certificate was presented: refused, most likely for want of one"
+            ),
+        ),
+        (_, Some(CertificateAnswer::Sent)) => Conclusion::new(
+            Verdict::Rejected,
+            Tier::ClientCertificate,
+            refusal_matter(presented, 48),
+            format!(
+                "the connection was {how} without a word after the certificate was sent: refused, most likely because of it; some gateways say no more than this"
+            ),
+        ),
+        (Stage::Answer, None) => Conclusion::new(
+            Verdict::Inconclusive,
+            Tier::Tls,
+            Matter::AskEarly,
+            format!(
+                "no certificate was asked for, and the connection was {how} after the request: the gateway may ask late"
+            ),
+        ),
+        (Stage::Handshake, None) => Conclusion::new(
+            Verdict::Inconclusive,
+            Tier::Tls,
+            Matter::Log,
+            format!(
+                "the connection was {how} in the middle of the handshake, before any certificate was asked for"
+            ),
+        ),
+    }
+}
+
+fn chain(seen: &Conversation, fault: &ChainFault) -> Conclusion {
+    let (matter, why) = match fault {
+        ChainFault::Expired => (Matter::ServerChain, "has expired".to_owned()),
+        ChainFault::NotYetValid => (
+            Matter::ServerChain,
+            "is not yet valid by our clock".to_owned(),
+        ),
+        ChainFault::UnknownIssuer => {
+            let issuer = seen.server_chain.last().map_or("", |c| &c.issuer);
+            (
+                Matter::Anchors,
+                format!(
+                    "leads to none of our anchors: {} sent, the last of them issued by `{issuer}`",
+                    match seen.server_chain.len() {
+                        1 => "one certificate was".to_owned(),
+                        n => format!("{n} certificates were"),
+                    }
+                ),
+            )
+        }
+        ChainFault::WrongName { presented } => (
+            Matter::ServerChain,
+            match presented.as_slice() {
+                [] => "names no host".to_owned(),
+                names => format!("is for {}, not for the name in the URL", names.join(", ")),
+            },
+        ),
+        ChainFault::WrongPurpose => (Matter::ServerChain, "is not for servers".to_owned()),
+        ChainFault::Signature => (
+            Matter::ServerChain,
+            "bears a signature that does not verify or is of a kind that is not taken".to_owned(),
+        ),
+        ChainFault::Other(why) => (Matter::ServerChain, format!("is not acceptable: {why}")),
+    };
+    Conclusion::new(
+        Verdict::Inconclusive,
+        Tier::ServerChain,
+        matter,
+        format!("the server's certificate {why}; nothing was presented to it"),
+    )
+}
+
+fn answered(seen: &Conversation, presented: Presented, reply: &Reply) -> Conclusion {
+    let answer = classify(reply);
+    let status = reply.status;
+    match seen.request.map(|r| r.answer) {
+        None => not_asked(&answer, status),
+        Some(CertificateAnswer::NoFittingScheme) => {
+            no_fitting_scheme(&format!("the answer was {status}"))
+        }
+        Some(CertificateAnswer::Nothing) if matches!(answer, Answer::Jira { .. }) => {
+            Conclusion::new(
+                Verdict::Inconclusive,
+                Tier::Jira,
+                Matter::Strangers,
+                format!(
+                    "a certificate was asked for and none presented, and Jira answered all the same ({status}): the gateway lets anybody in"
+                ),
+            )
+        }
+        Some(_) => judged(answer, presented, status),
+    }
+}
+
+fn not_asked(answer: &Answer, status: u16) -> Conclusion {
+    let refused = matches!(
+        answer,
+        Answer::CertificateRefused { .. } | Answer::Forbidden
+    );
+    let tier = if matches!(answer, Answer::Jira { .. }) {
+        Tier::Jira
+    } else {
+        Tier::Gateway
+    };
+    if refused {
+        Conclusion::new(
+            Verdict::Inconclusive,
+            tier,
+            Matter::AskEarly,
+            format!(
+                "no certificate was asked for in the handshake, yet the gateway refuses ({status}): it asks late, or only some paths are guarded"
+            ),
+        )
+    } else {
+        Conclusion::new(
+            Verdict::Inconclusive,
+            tier,
+            Matter::Ask,
+            format!(
+                "the gateway asks for no client certificate (the answer was {status}): mutual TLS is not in force"
+            ),
+        )
+    }
+}
+
+/// A certificate was asked for, and answered as `presented` says.
+fn judged(answer: Answer, presented: Presented, status: u16) -> Conclusion {
+    use Verdict::{Inconclusive, Rejected};
+    let nothing = presented == Presented::Nothing;
+    let trust = if nothing {
+        Matter::Present
+    } else {
+        Matter::Trust
+    };
+    match answer {
+        Answer::Jira {
+            stripped,
+            request_id,
+        } => Conclusion {
+            verdict: Verdict::Accepted,
+            tier: Tier::Jira,
+            explanation: match (stripped, request_id) {
+                (_, Some(id)) => format!(
+                    "the certificate was asked for and sent, and Jira answered with {status} (request {id} in its access log)"
+                ),
+                (true, None) => format!(
+                    "the certificate was asked for and sent, and Jira answered with {status}; the gateway strips Jira's headers"
+                ),
+                (false, None) => format!(
+                    "the certificate was asked for and sent, and Jira answered with {status}"
+                ),
+            },
+            matter: None,
+        },
+        Answer::CertificateRefused { said } => Conclusion::new(
+            Rejected,
+            Tier::ClientCertificate,
+            trust,
+            format!("refused with {status}: {said}"),
+        ),
+        Answer::Forbidden => Conclusion::new(
+            Rejected,
+            Tier::Gateway,
+            trust,
+            format!(
+                "the gateway, not Jira, answered {status} to what was presented: an access rule on the certificate, most likely"
+            ),
+        ),
+        Answer::SecondAuthentication { challenge } => Conclusion::new(
+            Inconclusive,
+            Tier::Gateway,
+            Matter::SecondAuthentication,
+            format!(
+                "the gateway wants a second authentication beside the certificate: {challenge}"
+            ),
+        ),
+        Answer::LoginPage => Conclusion::new(
+            Inconclusive,
+            Tier::Gateway,
+            Matter::SingleSignOn,
+            format!("a page for people came back ({status}), not Jira's REST API"),
+        ),
+        Answer::Redirected { to } => Conclusion::new(
+            Inconclusive,
+            Tier::Gateway,
+            Matter::SingleSignOn,
+            format!("the request was sent elsewhere ({status} to {to}), as single sign-on does"),
+        ),
+        Answer::NotRouted { said } => Conclusion::new(
+            Inconclusive,
+            Tier::Gateway,
+            Matter::Route,
+            format!("the gateway answered {status}: {said}"),
+        ),
+        Answer::NothingBehind => Conclusion::new(
+            Inconclusive,
+            Tier::Gateway,
+            Matter::Behind,
+            format!(
+                "the gateway answered {status}: it does not reach Jira, so it cannot be told whom it would let in"
+            ),
+        ),
+        Answer::Unknown => Conclusion::new(
+            Inconclusive,
+            Tier::Gateway,
+            Matter::Log,
+            format!("an answer with {status} came back that is not known to be Jira's"),
+        ),
+    }
+}

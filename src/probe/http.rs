@@ -1,0 +1,250 @@
+//! One request over a finished handshake, and its answer or what came instead.
+
+use std::{
+    collections::BTreeMap,
+    io,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll},
+};
+
+use http_body_util::{BodyExt as _, Full};
+use hyper::{
+    Method, Request, Response,
+    body::{Bytes, Incoming},
+    client::conn::http1,
+    header,
+};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::{
+    observation::{Ending, Reply, Stage},
+    tls,
+};
+use crate::model::one_line;
+
+/// What is asked of the endpoint.
+#[derive(Clone, Debug)]
+pub(super) struct Call {
+    /// The method.
+    pub(super) method: Method,
+    /// Path, absolute.
+    pub(super) path: String,
+    /// JSON to send along.
+    pub(super) json: Option<&'static str>,
+}
+
+/// What stands in every request of a probe.
+#[derive(Clone, Debug)]
+pub(super) struct Envelope {
+    /// The value of `Host`.
+    pub(super) authority: String,
+    /// The probe's id, fit for a header.
+    pub(super) id: String,
+}
+
+impl Envelope {
+    pub(super) fn new(authority: &str, probe_id: &str) -> Self {
+        let id = probe_id
+            .chars()
+            .take(64)
+            .map(|c| match c {
+                'a'..='z' | 'A'..='Z' | '0'..='9' | '-' | '.' | '_' => c,
+                _ => '-',
+            })
+            .collect();
+        Self {
+            authority: authority.to_owned(),
+            id,
+        }
+    }
+
+    fn request(&self, call: &Call) -> Result<Request<Full<Bytes>>, hyper::http::Error> {
+        let mut request = Request::builder()
+            .method(call.method.clone())
+            .uri(&call.path)
+            .header(header::HOST, &self.authority)
+            .header(
+                header::USER_AGENT,
+                format!(
+                    "countersign/{} (probe {})",
+                    env!("CARGO_PKG_VERSION"),
+                    self.id
+                ),
+            )
+            .header("x-request-id", &self.id)
+            .header(header::ACCEPT, "application/json")
+            .header(header::CONNECTION, "close");
+        if call.json.is_some() {
+            request = request.header(header::CONTENT_TYPE, "application/json");
+        }
+        request.body(Full::new(Bytes::from_static(
+            call.json.unwrap_or_default().as_bytes(),
+        )))
+    }
+}
+
+/// Writes the request and reads the answer, of its body at most `longest` bytes.
+pub(super) async fn ask<S>(stream: S, envelope: &Envelope, call: &Call, longest: usize) -> Ending
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let request = match envelope.request(call) {
+        Ok(request) => request,
+        Err(e) => return Ending::Unusable(super::observation::Unusable::Url(e.to_string())),
+    };
+    let end = ReadEnd::default();
+    let witness = Witness {
+        stream,
+        end: end.clone(),
+        deaf: false,
+    };
+    let (mut sender, connection) =
+        match http1::Builder::new().handshake(TokioIo::new(witness)).await {
+            Ok(halves) => halves,
+            Err(e) => return end.or_not_http(&e),
+        };
+    let exchange = async {
+        let response = sender.send_request(request).await?;
+        Ok::<_, hyper::Error>(reply(response, longest).await)
+    };
+    tokio::pin!(exchange, connection);
+    let mut running = true;
+    let outcome = loop {
+        // The connection is driven here and nowhere else, so dropping this future ends it.
+        tokio::select! {
+            outcome = &mut exchange => break outcome,
+            _ = &mut connection, if running => running = false,
+        }
+    };
+    match outcome {
+        Ok(reply) => Ending::Answered(reply),
+        Err(e) => end.or_not_http(&e),
+    }
+}
+
+/// Keeps the head and the beginning of the body; a body that breaks off is kept as far as it came.
+async fn reply(response: Response<Incoming>, longest: usize) -> Reply {
+    let (head, mut incoming) = response.into_parts();
+    let mut headers = BTreeMap::<String, String>::new();
+    for (name, value) in &head.headers {
+        let value = String::from_utf8_lossy(value.as_bytes());
+        headers
+            .entry(name.as_str().to_owned())
+            .and_modify(|all| {
+                all.push_str(", ");
+                all.push_str(&value);
+            })
+            .or_insert_with(|| value.into_owned());
+    }
+    let mut body = Vec::new();
+    while body.len() < longest {
+        let Some(Ok(frame)) = incoming.frame().await else {
+            break;
+        };
+        if let Some(data) = frame.data_ref() {
+            body.extend_from_slice(&data[..data.len().min(longest - body.len())]);
+        }
+    }
+    Reply {
+        status: head.status.as_u16(),
+        headers,
+        body: String::from_utf8_lossy(&body).into_owned(),
+    }
+}
+
+/// How reading ended, once it has.
+#[derive(Clone, Debug, Default)]
+struct ReadEnd(Arc<Mutex<Option<Ending>>>);
+
+impl ReadEnd {
+    fn note(&self, ending: Ending) {
+        // Nothing panics while the lock is held.
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get_or_insert(ending);
+    }
+
+    fn or_not_http(&self, error: &hyper::Error) -> Ending {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+            .unwrap_or_else(|| Ending::NotHttp(one_line(&error.to_string())))
+    }
+}
+
+/// Notes how reading ends, and goes on reading after writing has failed.
+///
+/// In TLS 1.3 our certificate is judged after our side of the handshake is done (RFC 8446 §4.4.2.4): the
+/// alert may lie in the receive buffer while the rest of the request meets a closed connection.
+struct Witness<S> {
+    stream: S,
+    end: ReadEnd,
+    /// The other side does not listen any more.
+    deaf: bool,
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Witness<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let outcome = Pin::new(&mut self.stream).poll_read(cx, buf);
+        match &outcome {
+            Poll::Ready(Err(e)) => self.end.note(tls::ending(e, Stage::Answer)),
+            Poll::Ready(Ok(())) if buf.filled().len() == before => self.end.note(Ending::Cut {
+                reset: false,
+                stage: Stage::Answer,
+            }),
+            _ => {}
+        }
+        outcome
+    }
+}
+
+impl<S: AsyncWrite + Unpin> Witness<S> {
+    fn forgiving<T>(&mut self, outcome: Poll<io::Result<T>>, instead: T) -> Poll<io::Result<T>> {
+        match outcome {
+            Poll::Ready(Err(_)) => {
+                self.deaf = true;
+                Poll::Ready(Ok(instead))
+            }
+            outcome => outcome,
+        }
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Witness<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        if self.deaf {
+            return Poll::Ready(Ok(buf.len()));
+        }
+        let outcome = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.forgiving(outcome, buf.len())
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.deaf {
+            return Poll::Ready(Ok(()));
+        }
+        let outcome = Pin::new(&mut self.stream).poll_flush(cx);
+        self.forgiving(outcome, ())
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.deaf {
+            return Poll::Ready(Ok(()));
+        }
+        let outcome = Pin::new(&mut self.stream).poll_shutdown(cx);
+        self.forgiving(outcome, ())
+    }
+}

@@ -1,0 +1,243 @@
+//! The real prober: every address side by side, and at each one conversation after the other's verdict.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use hyper::Method;
+use rustls::sign::CertifiedKey;
+use tokio::task::JoinSet;
+
+use super::{
+    conclude::{Conclusion, conclude},
+    controls,
+    converse::Setting,
+    dial::{self, Target},
+    http::{Call, Envelope},
+    observation::{Conversation, Ending, Presented, Unusable},
+    remedy::Matter,
+    report::{self, Visit},
+    request::{ProbeRequest, Prober},
+    tls::{self, Stance},
+    verbs,
+};
+use crate::model::{Control, ControlEvidence, ProbeReport, Tier, Verdict};
+
+/// How long a probe waits, and how much it reads. The times hold for each conversation.
+#[derive(Clone, Copy, Debug)]
+pub struct ProbeLimits {
+    /// For DNS, and for a TCP connection.
+    pub connect: Duration,
+    /// For the handshake.
+    pub handshake: Duration,
+    /// For the request and its answer.
+    pub response: Duration,
+    /// How many bytes of an answer's body are read.
+    pub body: usize,
+    /// How many addresses behind a name are visited.
+    pub addresses: usize,
+}
+
+impl Default for ProbeLimits {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(10),
+            handshake: Duration::from_secs(10),
+            response: Duration::from_secs(20),
+            body: 64 * 1024,
+            addresses: 8,
+        }
+    }
+}
+
+/// Probes over the network, by rustls and hyper.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TlsProber {
+    limits: ProbeLimits,
+}
+
+impl TlsProber {
+    /// A prober with these limits.
+    pub fn new(limits: ProbeLimits) -> Self {
+        Self { limits }
+    }
+}
+
+impl Prober for TlsProber {
+    async fn probe(&self, request: &ProbeRequest<'_>) -> ProbeReport {
+        let plan = match Plan::new(request, self.limits) {
+            Ok(plan) => Arc::new(plan),
+            Err(why) => {
+                let seen = Conversation::ended(Ending::Unusable(why));
+                return report::nobody(request, &conclude(&seen, Presented::Ours));
+            }
+        };
+        let mut addresses = if request.resolve.is_empty() {
+            match dial::resolve(&plan.setting.target, self.limits.connect).await {
+                Ok(addresses) => addresses,
+                Err(why) => return report::nobody(request, &unresolved(&plan, &why)),
+            }
+        } else {
+            request.resolve.to_vec()
+        };
+        let left_out = addresses.len().saturating_sub(self.limits.addresses);
+        addresses.truncate(self.limits.addresses);
+        report::report(request, visit_all(&plan, addresses).await, left_out)
+    }
+}
+
+fn unresolved(plan: &Plan, why: &str) -> Conclusion {
+    Conclusion {
+        verdict: Verdict::Unreachable,
+        tier: Tier::Dns,
+        explanation: format!(
+            "the name `{}` does not resolve: {why}",
+            crate::model::one_line(&plan.setting.target.host)
+        ),
+        matter: Some(Matter::Name),
+    }
+}
+
+/// Side by side; in the order of the addresses.
+async fn visit_all(plan: &Arc<Plan>, addresses: Vec<SocketAddr>) -> Vec<Visit> {
+    // Dropping the set ends the visits.
+    let mut running = JoinSet::new();
+    for (position, address) in addresses.into_iter().enumerate() {
+        let plan = plan.clone();
+        running.spawn(async move { (position, plan.visit(address).await) });
+    }
+    let mut visits = Vec::new();
+    while let Some(ended) = running.join_next().await {
+        match ended {
+            Ok(visit) => visits.push(visit),
+            // Nothing cancels a visit but the end of the runtime, which ends us too.
+            Err(error) => {
+                if let Ok(panic) = error.try_into_panic() {
+                    std::panic::resume_unwind(panic);
+                }
+            }
+        }
+    }
+    visits.sort_by_key(|(position, _)| *position);
+    visits.into_iter().map(|(_, visit)| visit).collect()
+}
+
+/// A request, validated and ready to be carried out.
+struct Plan {
+    setting: Setting,
+    ours: Option<Arc<CertifiedKey>>,
+    stranger: Option<Result<Arc<CertifiedKey>, String>>,
+    verbs: bool,
+}
+
+impl Plan {
+    fn new(request: &ProbeRequest<'_>, limits: ProbeLimits) -> Result<Self, Unusable> {
+        let target = Target::parse(&request.url)?;
+        let stance = Stance::new(request)?;
+        let ours = request
+            .presented
+            .as_ref()
+            .map(tls::certified_key)
+            .transpose()?;
+        let stranger = request.controls.then(|| {
+            let identity = controls::stranger(request.at).map_err(|e| e.to_string())?;
+            tls::certified_key(&identity).map_err(|why| format!("{why:?}"))
+        });
+        Ok(Self {
+            setting: Setting {
+                envelope: Envelope::new(&target.authority, &request.probe_id),
+                target,
+                stance,
+                limits,
+            },
+            ours,
+            stranger,
+            verbs: request.verbs,
+        })
+    }
+
+    fn server_info(&self) -> Call {
+        Call {
+            method: Method::GET,
+            path: format!("{}/rest/api/2/serverInfo", self.setting.target.base),
+            json: None,
+        }
+    }
+
+    async fn visit(&self, address: SocketAddr) -> Visit {
+        let call = self.server_info();
+        let seen = self
+            .setting
+            .converse(address, self.ours.clone(), &call)
+            .await;
+        let presented = if self.ours.is_some() {
+            Presented::Ours
+        } else {
+            Presented::Nothing
+        };
+        let conclusion = conclude(&seen, presented);
+        // Whom we do not believe we present nothing to, not even a stranger's.
+        let controls = seen.server_verified;
+        let verbs = self.verbs && conclusion.verdict == Verdict::Accepted;
+        let (controls, verbs) = tokio::join!(
+            async {
+                if controls {
+                    self.controls(address, &call).await
+                } else {
+                    Vec::new()
+                }
+            },
+            async {
+                if verbs {
+                    self.verbs(address, report::stripped(&seen)).await
+                } else {
+                    Vec::new()
+                }
+            }
+        );
+        Visit {
+            address,
+            seen,
+            conclusion,
+            controls,
+            verbs,
+        }
+    }
+
+    async fn controls(&self, address: SocketAddr, call: &Call) -> Vec<ControlEvidence> {
+        let Some(stranger) = &self.stranger else {
+            return Vec::new();
+        };
+        let nothing = async {
+            let seen = self.setting.converse(address, None, call).await;
+            controls::judge(Control::NoCertificate, &seen)
+        };
+        let stranger = async {
+            match stranger {
+                Ok(key) => {
+                    let key = Some(key.clone());
+                    let seen = self.setting.converse(address, key, call).await;
+                    controls::judge(Control::Stranger, &seen)
+                }
+                Err(why) => ControlEvidence {
+                    control: Control::Stranger,
+                    verdict: Verdict::Inconclusive,
+                    explanation: format!("no throw-away certificate could be made: {why}"),
+                },
+            }
+        };
+        let (nothing, stranger) = tokio::join!(nothing, stranger);
+        vec![nothing, stranger]
+    }
+
+    async fn verbs(&self, address: SocketAddr, stripped: bool) -> Vec<crate::model::VerbEvidence> {
+        let calls = verbs::calls(&self.setting.target.base);
+        let attempt = async |call: &Call| {
+            let ours = self.ours.clone();
+            let seen = self.setting.converse(address, ours, call).await;
+            verbs::judge(call, &seen, stripped)
+        };
+        let [get, post, put, delete] = &calls;
+        let (get, post, put, delete) =
+            tokio::join!(attempt(get), attempt(post), attempt(put), attempt(delete));
+        vec![get, post, put, delete]
+    }
+}

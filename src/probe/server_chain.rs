@@ -1,0 +1,44 @@
+//! What a report keeps of the chain that the server sent.
+
+use aws_lc_rs::digest::{SHA256, digest};
+use der::Decode;
+use jiff::Timestamp;
+use rustls::pki_types::CertificateDer;
+use x509_cert::Certificate;
+
+use super::observation::ServerCertificate;
+use crate::model::{CertificateSummary, Fingerprint, SerialNumber, Validity, one_line};
+
+/// More than any honest chain has.
+const LONGEST: usize = 10;
+
+/// Reads what can be read, leaf first; what is no certificate is left out, for the verifier has said so.
+pub(super) fn read<'a>(
+    chain: impl Iterator<Item = &'a CertificateDer<'a>>,
+) -> Vec<ServerCertificate> {
+    chain.take(LONGEST).filter_map(|der| one(der)).collect()
+}
+
+fn one(der: &[u8]) -> Option<ServerCertificate> {
+    let certificate = Certificate::from_der(der).ok()?;
+    let facts = certificate.tbs_certificate();
+    let mut fingerprint = [0; 32];
+    fingerprint.copy_from_slice(digest(&SHA256, der).as_ref());
+    let instant = |time: x509_cert::time::Time| {
+        Timestamp::from_second(i64::try_from(time.to_unix_duration().as_secs()).ok()?).ok()
+    };
+    let validity = Validity::new(
+        instant(facts.validity().not_before)?,
+        instant(facts.validity().not_after)?,
+    )
+    .ok()?;
+    Some(ServerCertificate {
+        summary: CertificateSummary {
+            subject: one_line(&facts.subject().to_string()),
+            fingerprint: Fingerprint::from_digest(fingerprint),
+            serial: SerialNumber::from_bytes(facts.serial_number().as_bytes()),
+            validity,
+        },
+        issuer: one_line(&facts.issuer().to_string()),
+    })
+}

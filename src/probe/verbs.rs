@@ -1,0 +1,95 @@
+//! Whether GET, POST, PUT and DELETE reach Jira, without side effects in it: unauthenticated, on an issue that
+//! cannot exist, and POST on a part of that issue so that nothing can be made.
+
+use std::net::SocketAddr;
+
+use hyper::Method;
+
+use super::{
+    classify::{Answer, classify},
+    conclude::conclude,
+    http::Call,
+    observation::{Conversation, Ending, Presented},
+};
+use crate::model::VerbEvidence;
+
+/// Issues are numbered from 1 (and a project key has no hyphen), so there is none of this name.
+const ISSUE: &str = "/rest/api/2/issue/COUNTERSIGN-PROBE-0";
+
+/// The four calls.
+pub(super) fn calls(base: &str) -> [Call; 4] {
+    let call = |method, rest: &str, json| Call {
+        method,
+        path: format!("{base}{ISSUE}{rest}"),
+        json,
+    };
+    [
+        call(Method::GET, "", None),
+        call(Method::POST, "/comment", Some("{}")),
+        call(Method::PUT, "", Some("{}")),
+        call(Method::DELETE, "", None),
+    ]
+}
+
+/// What a method met at one address. `stripped` says that this gateway was seen to strip Jira's headers.
+pub(super) fn judge(call: &Call, seen: &Conversation, stripped: bool) -> VerbEvidence {
+    let method = call.method.as_str().to_owned();
+    let Ending::Answered(reply) = &seen.ending else {
+        return VerbEvidence {
+            method,
+            status: None,
+            passed: None,
+            explanation: conclude(seen, Presented::Ours).explanation,
+        };
+    };
+    let status = reply.status;
+    let (passed, explanation) = match classify(reply) {
+        Answer::Jira { .. } => (Some(true), format!("Jira answered {status}")),
+        _ if stripped => (
+            None,
+            format!(
+                "{status}; it cannot be told whose answer this is, for the gateway strips Jira's headers"
+            ),
+        ),
+        Answer::NothingBehind => (
+            None,
+            format!("the gateway answered {status}: it does not reach Jira"),
+        ),
+        Answer::Forbidden
+        | Answer::NotRouted { .. }
+        | Answer::CertificateRefused { .. }
+        | Answer::SecondAuthentication { .. }
+        | Answer::Redirected { .. } => (
+            Some(false),
+            format!(
+                "the gateway, not Jira, answered {status}: it does not let this method through"
+            ),
+        ),
+        Answer::LoginPage | Answer::Unknown => (
+            None,
+            format!("an answer with {status} that is not known to be Jira's"),
+        ),
+    };
+    VerbEvidence {
+        method,
+        status: Some(status),
+        passed,
+        explanation,
+    }
+}
+
+/// The worst that a method met at any address.
+pub(super) fn worst(
+    found: impl Iterator<Item = (SocketAddr, VerbEvidence)>,
+) -> Option<VerbEvidence> {
+    found
+        .max_by_key(|(_, evidence)| match evidence.passed {
+            Some(false) => 2,
+            None => 1,
+            Some(true) => 0,
+        })
+        .map(|(address, evidence)| VerbEvidence {
+            explanation: format!("{address}: {}", evidence.explanation),
+            ..evidence
+        })
+}
