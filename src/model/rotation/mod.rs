@@ -12,6 +12,8 @@ mod fact;
 mod leg;
 mod obstacle;
 mod state;
+#[cfg(test)]
+mod tests;
 mod transition;
 
 use std::{fmt, str::FromStr};

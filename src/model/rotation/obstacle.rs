@@ -30,7 +30,9 @@ impl Rotation {
         };
         match step {
             Step::Prepare if prepared => Some("it is prepared already"),
-            Step::Prepare | Step::Discard => None,
+            Step::Prepare if self.requested.is_some() => Some("a request is out already"),
+            Step::Prepare => None,
+            Step::Discard => self.still_needed(),
             _ if !prepared && forward => Some("there is no certificate yet"),
             Step::Offer { destination } => missing(
                 leg(destination).map(|l| l.offer.is_none()),
@@ -110,5 +112,19 @@ impl Rotation {
             }
             Decision::Abandon | Decision::RollBack => None,
         }
+    }
+
+    /// Who would be left with a key that is gone: connectors that present it, partners that wait for it.
+    fn still_needed(&self) -> Option<&'static str> {
+        let presented = self
+            .connectors
+            .values()
+            .any(|c| !c.left && c.switched.is_some() && c.restored.is_none());
+        if self.from.is_some() && presented {
+            return Some("a connector has not been seen presenting the old one again");
+        }
+        self.active_legs()
+            .any(|(_, leg)| leg.must_withdraw())
+            .then_some("a partner was not told that the offer no longer stands")
     }
 }
