@@ -6,7 +6,11 @@ use super::{
 };
 use crate::{
     exchange::{Expectations, Inbound, OpenOffer, Refusal, evaluate, smime::DecryptionKey},
-    model::{Acknowledgement, Channel, EmailAddress, IdentityName, Role, one_line, rotation::Fact},
+    model::{
+        Acknowledgement, Channel, Destination, EmailAddress, IdentityName, LetterKind, MessageId,
+        Role, one_line,
+        rotation::{Fact, Rotation, Step},
+    },
     records::{Batch, InboxRecord, Versioned},
 };
 
@@ -244,12 +248,13 @@ impl Service {
                 continue;
             };
             for (destination, leg) in rotation.active_legs() {
-                let message_ids: Vec<_> = leg
+                let mut message_ids: Vec<_> = leg
                     .offer
                     .iter()
                     .chain(&leg.reminders)
                     .map(|letter| letter.message_id.clone())
                     .collect();
+                message_ids.extend(self.letter_in_doubt(&rotation, destination)?);
                 if message_ids.is_empty() {
                     continue;
                 }
@@ -268,5 +273,36 @@ impl Service {
             }
         }
         Ok(offers)
+    }
+
+    /// A letter that was on its way when we stopped: the partner may have it, and answers before we have noted
+    /// that it was sent.
+    fn letter_in_doubt(
+        &self,
+        rotation: &Rotation,
+        destination: &Destination,
+    ) -> Result<Option<MessageId>, ServiceError> {
+        let (kind, number, to) = match &rotation.in_doubt {
+            Some(Step::Offer { destination }) => (LetterKind::Offer, 1, destination),
+            Some(Step::Remind {
+                destination,
+                number,
+            }) => (LetterKind::Reminder, *number, destination),
+            _ => return Ok(None),
+        };
+        let (Some(certificate), true) = (rotation.certificate, to == destination) else {
+            return Ok(None);
+        };
+        let identity = self.existing(rotation.identity())?.value;
+        let id = MessageId::for_letter(
+            kind,
+            rotation.identity(),
+            rotation.to(),
+            &certificate.fingerprint,
+            destination,
+            number,
+            &self.setting(&identity)?.message_id_host,
+        );
+        Ok(self.records.letter(&id)?.map(|_| id))
     }
 }
