@@ -36,7 +36,7 @@ fn identities_reach_programs_as_a_bundle_and_as_a_directory_with_the_rights_that
         (load.begun() > 100).then_some(())
     });
     let second = world.replace();
-    world.assert_replaced();
+    world.assert_replaced(false);
     load.end();
 
     let bundle = world.path("client.pem");

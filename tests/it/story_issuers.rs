@@ -29,7 +29,7 @@ fn a_self_signed_identity_is_pinned_and_rotated() {
     let first = world.establish();
     assert_eq!(first.chain().len(), 1, "nobody else vouches for it");
     world.replace();
-    world.assert_replaced();
+    world.assert_replaced(false);
 }
 
 /// The partner's own authority, and `openssl x509` to sign with it.
@@ -112,5 +112,5 @@ fn an_identity_of_the_partners_own_authority_is_requested_imported_and_rotated()
         world.wait_until("the generation is in use", 40, phase("completed"));
         world.ok(&["probe", IDENTITY, "--destination", DESTINATION]);
     }
-    world.assert_replaced();
+    world.assert_replaced(false);
 }

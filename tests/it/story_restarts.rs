@@ -39,7 +39,7 @@ fn a_rotation_goes_on_over_restarts_of_the_daemon_and_no_request_fails_because_i
     restart(&world, &load, false);
     world.remove(&notice);
     world.wait_until("the rotation is completed", 40, phase("completed"));
-    world.assert_replaced();
+    world.assert_replaced(true);
     assert!(load.end() > 0);
 }
 

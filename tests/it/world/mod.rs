@@ -132,9 +132,9 @@ impl World {
         offer
     }
 
-    /// Asserts how a story must end: two generations, the first without its key, and each letter once.
+    /// Asserts how a story must end: two generations, the first without its key, and three letters.
     #[track_caller]
-    pub(crate) fn assert_replaced(&self) {
+    pub(crate) fn assert_replaced(&self, dying: bool) {
         let identity = self.identity();
         let states: Vec<_> = identity["generations"]
             .as_array()
@@ -143,11 +143,15 @@ impl World {
             .map(|g| &g["key_state"])
             .collect();
         assert_eq!(states, ["destroyed", "active"], "{identity:#}");
-        let kinds: Vec<_> = self
-            .message_ids()
+        let ids = self.message_ids();
+        let mut kinds: Vec<_> = ids
             .iter()
-            .map(|id| id.split(".acme.").next().unwrap().to_owned())
+            .map(|id| id.split(".acme.").next().unwrap())
             .collect();
+        if dying {
+            // Whoever died before noting a letter as sent has sent it again.
+            kinds.dedup();
+        }
         assert_eq!(
             kinds,
             [
@@ -156,7 +160,6 @@ impl World {
                 "removal-notice.1.jira.2"
             ]
         );
-        self.ok(&["exchange", "status"]);
     }
 
     /// A path in the installation's directory.
