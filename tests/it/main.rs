@@ -30,3 +30,15 @@ mod story_kills;
 
 /// Which layer may know which.
 mod architecture;
+
+/// An installation without a partner.
+mod cli_home;
+
+/// Making and opening a store.
+mod cli_store;
+
+/// The command line and the daemon.
+mod cli_daemon;
+
+/// Exit codes, JSON, help, completions.
+mod cli_output;
