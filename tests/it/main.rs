@@ -42,3 +42,9 @@ mod cli_daemon;
 
 /// Exit codes, JSON, help, completions.
 mod cli_output;
+
+/// Certificates that are not what was asked for.
+mod refusals_import;
+
+/// Replies that are not what they seem.
+mod refusals_mail;
