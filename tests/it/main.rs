@@ -48,3 +48,9 @@ mod refusals_import;
 
 /// Replies that are not what they seem.
 mod refusals_mail;
+
+/// Certificates, requests and revocation lists, judged by others.
+mod certificates;
+
+/// Secrets and names, searched for where they do not belong.
+mod leaks;
