@@ -3,7 +3,11 @@
 //! An activation carries no payload. Each rotation is driven in a task of its own, so that a partner whose
 //! gateway hangs holds up nobody else.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use tokio::{sync::Semaphore, task::JoinSet};
@@ -31,7 +35,9 @@ pub(super) async fn run(service: Arc<Service>) {
     let mut driven: JoinSet<(IdentityName, Result<Advanced, ServiceError>)> = JoinSet::new();
     // When each rotation that is not being driven wants to be looked at again.
     let mut wakes: BTreeMap<IdentityName, Timestamp> = BTreeMap::new();
-    let mut busy: Vec<IdentityName> = Vec::new();
+    let mut busy: BTreeSet<IdentityName> = BTreeSet::new();
+    // Those that are being driven, and have to be looked at once more when they are done.
+    let mut again: BTreeSet<IdentityName> = BTreeSet::new();
     let mut look_at_all = true;
     let mut delivering: Option<tokio::task::JoinHandle<()>> = None;
     loop {
@@ -47,12 +53,13 @@ pub(super) async fn run(service: Arc<Service>) {
         }
         match due(&service, &wakes, look_at_all, now) {
             Ok(due) => {
-                for identity in due
-                    .into_iter()
-                    .filter(|identity| !busy.contains(identity))
-                    .collect::<Vec<_>>()
-                {
-                    busy.push(identity.clone());
+                for identity in due {
+                    if busy.contains(&identity) {
+                        // What changed may have come too late for the decision that is being made.
+                        again.insert(identity);
+                        continue;
+                    }
+                    busy.insert(identity.clone());
                     wakes.remove(&identity);
                     let (service, places) = (service.clone(), places.clone());
                     driven.spawn(async move {
@@ -76,17 +83,18 @@ pub(super) async fn run(service: Arc<Service>) {
             Some(ended) = driven.join_next() => {
                 match ended {
                     Ok((identity, Ok(advanced))) => {
-                        busy.retain(|other| *other != identity);
-                        match advanced.wake_at() {
+                        busy.remove(&identity);
+                        let wake = if again.remove(&identity) { Some(now) } else { advanced.wake_at() };
+                        match wake {
                             Some(wake) => { wakes.insert(identity, wake); }
                             None => { wakes.remove(&identity); }
                         }
                     }
                     Ok((identity, Err(error))) => {
                         error!(%identity, "its rotation stopped: {error}");
-                        busy.retain(|other| *other != identity);
-                        let again = service.clock().now().saturating_add(AFTER_FAILURE);
-                        wakes.insert(identity, again.unwrap_or(Timestamp::MAX));
+                        busy.remove(&identity);
+                        let later = service.clock().now().saturating_add(AFTER_FAILURE);
+                        wakes.insert(identity, later.unwrap_or(Timestamp::MAX));
                     }
                     Err(panic) => {
                         // Which one it was is not told; all are looked at again.

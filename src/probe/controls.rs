@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use jiff::{Timestamp, ToSpan as _, civil::Date, tz::TimeZone};
+use jiff::{Timestamp, ToSpan as _, civil::Date, tz::Offset};
 use rcgen::{
     CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, KeyPair,
     KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, date_time_ymd,
@@ -36,7 +36,7 @@ pub(super) fn stranger(at: Timestamp) -> Result<ClientIdentity, rcgen::Error> {
             date.day().unsigned_abs(),
         )
     };
-    let today = TimeZone::UTC.to_datetime(at).date();
+    let today = Offset::UTC.to_datetime(at).date();
     params.not_before = midnight(today.saturating_sub(1.day()));
     params.not_after = midnight(today.saturating_add(2.days()));
     let certificate = params.self_signed(&key)?;

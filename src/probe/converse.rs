@@ -70,15 +70,7 @@ impl Setting {
             .and_then(|s| s.suite().as_str())
             // rustls' own prefix; IANA's names for TLS 1.3 have none.
             .map(|name| name.replacen("TLS13_", "TLS_", 1));
-        let ending = timeout(
-            self.limits.response,
-            http::ask(stream, &self.envelope, call, self.limits.body),
-        )
-        .await
-        .unwrap_or(Ending::TimedOut {
-            stage: Stage::Answer,
-            after: self.limits.response,
-        });
+        let ending = http::ask(stream, &self.envelope, call, self.limits).await;
         Conversation {
             tls_version,
             cipher_suite,

@@ -16,10 +16,14 @@ use hyper::{
     header,
 };
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::{Instant, timeout, timeout_at},
+};
 
 use super::{
     observation::{Ending, Reply, Stage},
+    prober::ProbeLimits,
     tls,
 };
 use crate::model::one_line;
@@ -85,8 +89,14 @@ impl Envelope {
     }
 }
 
-/// Writes the request and reads the answer, of its body at most `longest` bytes.
-pub(super) async fn ask<S>(stream: S, envelope: &Envelope, call: &Call, longest: usize) -> Ending
+/// Writes the request and reads the answer: waits so long for its head, and as long again for its body, of
+/// which a part is enough.
+pub(super) async fn ask<S>(
+    stream: S,
+    envelope: &Envelope,
+    call: &Call,
+    limits: ProbeLimits,
+) -> Ending
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -106,26 +116,29 @@ where
             Err(e) => return end.or_not_http(&e),
         };
     let exchange = async {
-        let response = sender.send_request(request).await?;
-        Ok::<_, hyper::Error>(reply(response, longest).await)
+        match timeout(limits.response, sender.send_request(request)).await {
+            Ok(Ok(response)) => Ending::Answered(reply(response, limits).await),
+            Ok(Err(e)) => end.or_not_http(&e),
+            Err(_) => Ending::TimedOut {
+                stage: Stage::Answer,
+                after: limits.response,
+            },
+        }
     };
     tokio::pin!(exchange, connection);
     let mut running = true;
-    let outcome = loop {
+    loop {
         // The connection is driven here and nowhere else, so dropping this future ends it.
         tokio::select! {
-            outcome = &mut exchange => break outcome,
+            ending = &mut exchange => return ending,
             _ = &mut connection, if running => running = false,
         }
-    };
-    match outcome {
-        Ok(reply) => Ending::Answered(reply),
-        Err(e) => end.or_not_http(&e),
     }
 }
 
 /// Keeps the head and the beginning of the body; a body that breaks off is kept as far as it came.
-async fn reply(response: Response<Incoming>, longest: usize) -> Reply {
+async fn reply(response: Response<Incoming>, limits: ProbeLimits) -> Reply {
+    let deadline = Instant::now() + limits.response;
     let (head, mut incoming) = response.into_parts();
     let mut headers = BTreeMap::<String, String>::new();
     for (name, value) in &head.headers {
@@ -139,12 +152,12 @@ async fn reply(response: Response<Incoming>, longest: usize) -> Reply {
             .or_insert_with(|| value.into_owned());
     }
     let mut body = Vec::new();
-    while body.len() < longest {
-        let Some(Ok(frame)) = incoming.frame().await else {
+    while body.len() < limits.body {
+        let Ok(Some(Ok(frame))) = timeout_at(deadline, incoming.frame()).await else {
             break;
         };
         if let Some(data) = frame.data_ref() {
-            body.extend_from_slice(&data[..data.len().min(longest - body.len())]);
+            body.extend_from_slice(&data[..data.len().min(limits.body - body.len())]);
         }
     }
     Reply {

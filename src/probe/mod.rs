@@ -16,9 +16,13 @@ mod dial;
 mod http;
 mod observation;
 mod prober;
+#[cfg(test)]
+mod real_gateways;
 mod remedy;
 mod report;
 mod request;
+#[cfg(test)]
+mod scripted;
 mod server_chain;
 mod signatures;
 mod tls;

@@ -38,6 +38,9 @@ const CONNECTOR_SUITES: &[rustls::CipherSuite] = &[
     rustls::CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
 ];
 
+/// The one version that the Jira connector speaks.
+const CONNECTOR_VERSIONS: &[&rustls::SupportedProtocolVersion] = &[&rustls::version::TLS12];
+
 /// What all conversations of one probe have in common.
 #[derive(Debug)]
 pub(super) struct Stance {
@@ -47,9 +50,6 @@ pub(super) struct Stance {
     at: UnixTime,
 }
 
-/// What the Jira connector speaks.
-static ONLY_TLS12: &[&rustls::SupportedProtocolVersion] = &[&rustls::version::TLS12];
-
 impl Stance {
     pub(super) fn new(request: &ProbeRequest<'_>) -> Result<Self, Unusable> {
         let mut provider = aws_lc_rs::default_provider();
@@ -58,7 +58,7 @@ impl Stance {
                 provider
                     .cipher_suites
                     .retain(|s| CONNECTOR_SUITES.contains(&s.suite()));
-                ONLY_TLS12
+                CONNECTOR_VERSIONS
             }
             TlsParity::Tls12And13 => rustls::ALL_VERSIONS,
         };

@@ -7,6 +7,10 @@
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
 /// The surroundings: configuration, peers, daemon, and what a partner does with a letter.
+#[cfg_attr(
+    not(feature = "fault-injection"),
+    allow(dead_code, reason = "some of it is for programs that die")
+)]
 mod world;
 
 /// The whole story, over TLS 1.2 and TLS 1.3.

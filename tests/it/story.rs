@@ -1,6 +1,6 @@
 //! The whole story: a first generation, a second one, the first destroyed, and nobody has noticed.
 
-use countersign_peers::LogEntry;
+use countersign_peers::{LogEntry, openssl};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -86,8 +86,27 @@ fn rotate(plan: Plan, answer: Answer, protocol: &str) {
         [&first, &second, &notice].map(|letter| letter.message_id.clone()),
         "these letters and no others, in this order"
     );
+    judge_revocation(&world);
     let requests = load.end();
     judge_log(&world, &ended, requests, [&first, &second], protocol);
+}
+
+/// Gateways that trust the authority are told by its list.
+fn judge_revocation(world: &World) {
+    let pem = |arguments: &[&str]| world.json(arguments)["pem"].as_str().unwrap().to_owned();
+    let list = pem(&["issuer", "crl", "ca"]);
+    let text = openssl::crl_verify(&list, &pem(&["issuer", "show", "ca"]))
+        .unwrap()
+        .to_lowercase();
+    let listed = |generation| {
+        let facts = world.generation(generation);
+        text.contains(facts["certificate"]["serial"].as_str().unwrap())
+    };
+    assert!(
+        listed(1),
+        "the certificate whose key is destroyed is revoked: {text}"
+    );
+    assert!(!listed(2), "the one in use is not: {text}");
 }
 
 /// What the gateway saw is the judge: which certificate, when, and with what answer.

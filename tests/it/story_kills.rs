@@ -1,6 +1,6 @@
 //! A program that dies at every append to a journal, on either side of it, comes to the same end.
 //!
-//! Every run is killed at its first append: once before anything of it is durable, so that what the step did is
+//! Every run, or every daemon, is killed at its first append: once before anything of it is durable, so that what the step did is
 //! done and forgotten, and once after, so that the next run finds it noted. So each append of the story is died at
 //! twice, and each run begins where the one before was killed.
 
@@ -64,6 +64,18 @@ fn a_story_with_a_directory_and_self_signed_keys_survives_death_at_every_append(
     assert_same_end(&world, &offers);
 }
 
+#[test]
+fn a_story_with_a_socket_survives_a_daemon_that_dies_at_every_append() {
+    let mut world = World::prepared(Plan {
+        drive: Drive::DyingDaemon,
+        ..Plan::default()
+    });
+    let load = world.load_at_socket("poller", 4);
+    let offers = [world.establish(), world.replace()];
+    assert!(load.end() > 0, "it was called all along");
+    assert_same_end(&world, &offers);
+}
+
 fn assert_same_end(world: &World, offers: &[Letter; 2]) {
     // Planned, prepared, offered, acknowledged, confirmed, proven, published, activated, and for the second one noticed,
     // refused, destroyed: most of them started and ended, and each died at twice.
@@ -82,18 +94,21 @@ fn assert_same_end(world: &World, offers: &[Letter; 2]) {
             "what was offered is what is"
         );
     }
+    assert!(
+        world.mails().len() > 3,
+        "nobody died between sending a letter and noting it"
+    );
     let letters: BTreeSet<_> = world.message_ids().into_iter().collect();
     assert_eq!(letters.len(), 3, "two offers and a notice: {letters:?}");
     for id in &letters {
         // A server that took a letter of which we died before noting it gets it again: the same one.
-        let copies = world
-            .mails()
-            .into_iter()
-            .filter(|mail| String::from_utf8_lossy(mail).contains(id));
+        let named = world.mails().into_iter().zip(world.message_ids());
+        let copies = named.filter(|(_, name)| name == id).map(|(mail, _)| mail);
         let bodies: BTreeSet<_> = copies.map(|mail| as_written(&mail)).collect();
         assert_eq!(bodies.len(), 1, "{id} says two things");
     }
-    world.ok(&["store", "verify"]);
+    world.end_daemon();
+    world.run(&["store", "verify"]).expect(0);
 }
 
 /// A mail without the trace that servers put in front.

@@ -7,6 +7,10 @@ use super::*;
 const THERE: &str = "acme/test";
 const FINGERPRINT: &str = "0707070707070707070707070707070707070707070707070707070707070707";
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the caller writes it on the spot"
+)]
 fn event(fact: Value) -> Event {
     let mut stored = json!({ "at": "2026-11-23T12:00:00Z" });
     for (name, value) in fact.as_object().unwrap() {
@@ -107,6 +111,10 @@ fn started(name: &str) -> Value {
     json!({ "fact": "started", "step": step(name) })
 }
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the caller writes it on the spot"
+)]
 fn succeeded(name: &str, output: Value) -> Value {
     json!({ "fact": "succeeded", "step": step(name), "output": output })
 }

@@ -12,7 +12,7 @@ use crate::{
         rotation::{Output, Rotation},
     },
     probe::Prober,
-    records::Batch,
+    records::{Batch, RevokedRecord},
     rotation::Driver,
 };
 
@@ -33,6 +33,31 @@ impl<M: Mailer, P: Prober, B: Publisher> Driver<'_, M, P, B> {
                     StepError::from_error(&error, error.is_transient(), error.remedy())
                 })?;
         }
-        Ok((Output::Done, Batch::new()))
+        Ok((Output::Done, self.revoked(rotation, generation)?))
+    }
+
+    /// A certificate of our own authority whose key is gone goes on its revocation list (RFC 5280 §5.3.1,
+    /// superseded), for gateways that trust the authority and not the certificate.
+    fn revoked(
+        &self,
+        rotation: &Rotation,
+        generation: GenerationNumber,
+    ) -> Result<Batch, StepError> {
+        let issuer = &self.setting.issuer.name;
+        let found = self.records.generation(rotation.identity(), generation)?;
+        let leaf = found.and_then(|generation| generation.value.leaf);
+        let (Some(leaf), Some(mut authority)) = (leaf, self.records.authority(issuer)?) else {
+            return Ok(Batch::new());
+        };
+        let at = self.clock.now();
+        let list = &mut authority.value.revoked;
+        if leaf.validity.is_over(at) || list.iter().any(|entry| entry.serial == leaf.serial) {
+            return Ok(Batch::new());
+        }
+        list.push(RevokedRecord {
+            serial: leaf.serial,
+            at,
+        });
+        Ok(Batch::new().authority(issuer, &authority))
     }
 }

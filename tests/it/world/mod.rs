@@ -7,14 +7,14 @@ mod partner;
 mod plan;
 mod run;
 
-pub(crate) use connector::MARK;
+pub(crate) use connector::{Load, MARK};
 pub(crate) use office::Office;
 pub(crate) use partner::{Letter, pem_blocks, sha1, sha256};
 pub(crate) use plan::{Drive, Plan};
 pub(crate) use run::{Outcome, phase};
 
 use std::{
-    cell::Cell,
+    cell::{Cell, RefCell},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     sync::Arc,
@@ -34,7 +34,7 @@ pub(crate) const DESTINATION: &str = "acme/production";
 /// An installation with its partner.
 pub(crate) struct World {
     // Dropped in this order: whoever writes into a directory before the directory.
-    daemon: Option<DaemonProcess>,
+    daemon: RefCell<Option<DaemonProcess>>,
     /// The partner's gateway.
     pub(crate) gateway: Nginx,
     /// The partner's mail server.
@@ -70,7 +70,7 @@ impl World {
             TlsVersions::Tls12
         };
         let world = Self {
-            daemon: None,
+            daemon: RefCell::new(None),
             gateway: Nginx::start(gateway),
             office,
             contact: Authority::root("People of Acme").issue(&Request {
@@ -96,9 +96,10 @@ impl World {
 
     /// Makes store, authority and signer.
     pub(crate) fn prepare(&self) {
-        self.ok(&["store", "init"]);
-        self.ok(&["issuer", "create", "ca", "--common-name", "Align"]);
-        self.ok(&["signer", "create", "--issuer", "ca"]);
+        self.run(&["store", "init"]).expect(0);
+        self.run(&["issuer", "create", "ca", "--common-name", "Align"])
+            .expect(0);
+        self.run(&["signer", "create", "--issuer", "ca"]).expect(0);
     }
 
     /// Adds the identity as the plan says.

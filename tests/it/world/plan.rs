@@ -48,6 +48,8 @@ most = "2s"
 pub(crate) enum Drive {
     /// The daemon.
     Daemon,
+    /// The daemon, and each one dies at its first append to a journal.
+    DyingDaemon,
     /// `renew`, again and again.
     Cron,
     /// The same, and every run is killed at its first append to a journal.

@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use countersign_peers::eventually;
 use serde_json::Value;
 
 use super::{Drive, IDENTITY, World};
@@ -88,12 +89,8 @@ impl World {
     /// of the append in turn, until it ends without one.
     pub(crate) fn run_killed(&self, arguments: &[&str], input: &[u8]) -> Outcome {
         loop {
-            for side in ["before", "after"] {
-                let fault = [
-                    ("COUNTERSIGN_ABORT_AT_APPEND", "1"),
-                    ("COUNTERSIGN_ABORT_WHEN", side),
-                ];
-                let outcome = self.run_with(arguments, input, &fault);
+            for after in [false, true] {
+                let outcome = self.run_with(arguments, input, &fatal(after));
                 if outcome.code.is_some() {
                     return outcome;
                 }
@@ -112,21 +109,35 @@ impl World {
         match self.plan.drive {
             Drive::Daemon | Drive::Cron => self.run_with(arguments, input, &[]),
             Drive::Killed => self.run_killed(arguments, input),
+            // It may die over the request, which may have been carried out.
+            Drive::DyingDaemon => eventually("a daemon lives to answer", || {
+                self.revive_daemon();
+                Some(self.run_with(arguments, input, &[]))
+                    .filter(|outcome| matches!(outcome.code, Some(0 | 1)))
+            }),
         }
     }
 
-    /// Where no daemon does it: `renew`.
-    fn renew(&self) {
-        if self.plan.drive != Drive::Daemon {
-            let outcome = self.drive(&["renew"], b"");
-            assert!(matches!(outcome.code, Some(0 | 4)), "{outcome:#?}");
+    /// Sees to it that things go on.
+    fn go_on(&self) {
+        match self.plan.drive {
+            Drive::Daemon => {}
+            Drive::DyingDaemon => self.revive_daemon(),
+            Drive::Cron | Drive::Killed => {
+                let outcome = self.drive(&["renew"], b"");
+                assert!(matches!(outcome.code, Some(0 | 4)), "{outcome:#?}");
+            }
         }
     }
 
     /// Runs the program, which must succeed.
     #[track_caller]
     pub(crate) fn ok(&self, arguments: &[&str]) -> Outcome {
-        self.run(arguments).expect(0)
+        let outcome = match self.plan.drive {
+            Drive::DyingDaemon => self.drive(arguments, b""),
+            _ => self.run(arguments),
+        };
+        outcome.expect(0)
     }
 
     /// Runs the program with `--json`, which must succeed.
@@ -183,7 +194,7 @@ impl World {
     ) -> T {
         let deadline = Instant::now() + Duration::from_secs(seconds);
         loop {
-            self.renew();
+            self.go_on();
             if let Some(answer) = ask() {
                 return answer;
             }
@@ -224,4 +235,13 @@ impl World {
 pub(crate) fn phase(name: &str) -> impl Fn(&Value) -> bool {
     let name = name.to_owned();
     move |rotation| rotation["phase"] == name.as_str()
+}
+
+/// What makes the program die at its first append to a journal, on this side of it.
+pub(super) fn fatal(after: bool) -> [(&'static str, &'static str); 2] {
+    let side = if after { "after" } else { "before" };
+    [
+        ("COUNTERSIGN_ABORT_AT_APPEND", "1"),
+        ("COUNTERSIGN_ABORT_WHEN", side),
+    ]
 }
