@@ -154,6 +154,7 @@ pub enum PolicyCommand {
         file: PathBuf,
     },
     /// Say what a policy means for a rotation: its gates, its lead times, its rules.
+    #[command(after_help = HELP)]
     Explain {
         /// The name of a shipped policy, or of one in the policy directory.
         policy: PolicyName,
@@ -173,11 +174,13 @@ pub enum IssuerCommand {
         common_name: String,
     },
     /// Print its certificates, issuing authority first.
+    #[command(after_help = HELP)]
     Show {
         /// The issuer.
         issuer: IssuerName,
     },
     /// Issue and print a revocation list (RFC 5280 §5).
+    #[command(after_help = HELP)]
     Crl {
         /// The issuer.
         issuer: IssuerName,
@@ -205,6 +208,7 @@ pub enum SignerCommand {
         chain: PathBuf,
     },
     /// Print the certificates.
+    #[command(after_help = HELP)]
     Show,
 }
 
@@ -215,8 +219,10 @@ pub enum IdentityCommand {
     #[command(after_help = HELP)]
     Add(IdentityAddArguments),
     /// List all identities.
+    #[command(after_help = HELP)]
     List,
     /// Show an identity: generations, key states, what is due.
+    #[command(after_help = HELP)]
     Show {
         /// Which.
         identity: IdentityName,
@@ -304,6 +310,7 @@ pub enum RotationCommand {
         identity: IdentityName,
     },
     /// Show the rotation: what is, what it waits for, since when, who can move it, what happens next.
+    #[command(after_help = HELP)]
     Show {
         /// Which identity.
         identity: IdentityName,
@@ -400,5 +407,6 @@ pub enum ExchangeCommand {
     #[command(after_help = HELP)]
     Receive,
     /// List the mails that came in, and what each was taken for.
+    #[command(after_help = HELP)]
     Status,
 }

@@ -23,9 +23,17 @@ pub(super) async fn ask(
     path: &Path,
     request: Request,
 ) -> Result<Reply, ServiceError> {
-    let config = configuration(path)?;
-    let socket = daemon::control_socket(&config.runtime);
+    let config = configuration(path);
+    let socket = daemon::control_socket(&match &config {
+        Ok(config) => config.runtime.clone(),
+        Err(_) => Config::runtime_of_broken(path),
+    });
     if daemon::is_running(&socket).await {
+        if let Err(fault) = &config {
+            terminal.warning(&format!(
+                "{fault}; the daemon goes on with the configuration before it"
+            ));
+        }
         return daemon::call(&socket, &request)
             .await
             .map_err(|error| match error {
@@ -33,7 +41,7 @@ pub(super) async fn ask(
                 other => ServiceError::from_error(&other),
             });
     }
-    let service = open(terminal, config, false)?;
+    let service = open(terminal, config?, false)?;
     service.handle(request).await
 }
 

@@ -13,7 +13,7 @@ use crate::{
     config::{Config, UnlockSource},
     model::PolicyName,
     policy::{GateRule, Policy, RetireRule},
-    records::EngineKind,
+    records::{EngineKind, Records},
     service::ServiceError,
 };
 
@@ -40,6 +40,8 @@ pub(super) fn init_store(
         (None, Some(config)) => config.store.path.clone(),
         (None, None) => "store".into(),
     };
+    // Before anybody is asked for a passphrase, and before a key file is made that would open nothing.
+    Records::refuse_existing(&path)?;
     let engine = match init.engine {
         Engine::Redb => EngineKind::Redb,
         Engine::Sled => EngineKind::Sled,

@@ -8,6 +8,7 @@ use std::{
 
 use super::{
     Config, ConfigFaults, ConnectorConfig, MailConfig, MailSecurity, StoreConfig, UnlockSource,
+    files::{DEFAULT_RUNTIME, directory_of},
     raw::{
         RawConfig, RawConnector, RawDelivery, RawEnvironment, RawFiles, RawIssuer, RawMail,
         RawPartner, RawReload, RawStore,
@@ -62,13 +63,8 @@ pub(super) fn load(path: &Path) -> Result<Config, ConfigFaults> {
     let text = read(path).map_err(|fault| fail(vec![fault]))?;
     let raw: RawConfig =
         toml::from_str(&text).map_err(|error| fail(vec![policy::place(&text, &error)]))?;
-    // A relative path is relative to the file that names it, not to whoever runs the program.
-    let directory = path
-        .parent()
-        .filter(|p| !p.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
     let mut resolving = Resolving {
-        directory,
+        directory: directory_of(path),
         faults: Vec::new(),
     };
     let config = resolving.config(path, raw);
@@ -125,7 +121,7 @@ impl Resolving<'_> {
         Config {
             path: path.to_owned(),
             store: self.store(raw.store),
-            runtime: self.path(raw.daemon.runtime.unwrap_or_else(|| "run".into())),
+            runtime: self.path(raw.daemon.runtime.unwrap_or_else(|| DEFAULT_RUNTIME.into())),
             ops_name: self.line("ops.name", raw.ops.name),
             ops_organization: raw
                 .ops

@@ -7,6 +7,15 @@ use countersign_store::{EngineKind, InitOptions, Store, Unlock, Verification};
 use super::{Records, RecordsError};
 
 impl Records {
+    /// Refuses a directory that holds a store already.
+    pub fn refuse_existing(directory: &Path) -> Result<(), RecordsError> {
+        if Store::exists(directory) {
+            let path = directory.to_owned();
+            return Err(countersign_store::Error::AlreadyExists { path }.into());
+        }
+        Ok(())
+    }
+
     /// Makes a new store.
     pub fn init(
         directory: &Path,

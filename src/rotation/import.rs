@@ -12,6 +12,7 @@ use crate::{
         rotation::{Fact, Rotation, RotationId},
     },
     pki,
+    policy::lint::Reason,
     records::{Batch, Records, RecordsError},
 };
 
@@ -68,8 +69,18 @@ pub fn import_chain(
     if !generation.value.chain.is_empty() {
         return Err(nothing());
     }
+    let lint = |violations| ImportError::Lint {
+        policy: setting.policy.name.clone(),
+        violations,
+    };
     let certificates = pki::pem::certificates_from_pem(file)?;
-    let chain = pki::order_chain(&certificates, generation.value.key_id)?;
+    let chain = match pki::order_chain(&certificates, generation.value.key_id) {
+        // A rule like the others, found out before there is a chain to judge.
+        Err(error @ pki::ChainError::NoLeaf { .. }) => {
+            return Err(lint(format!("[{}] {error}", Reason::KeyMismatch)));
+        }
+        ordered => ordered?,
+    };
     let facts = pki::inspect_chain(
         &chain,
         Some(generation.value.key_id),
@@ -77,11 +88,7 @@ pub fn import_chain(
     )?;
     let broken = judge(records, setting, &found, &facts, now)?;
     if !broken.is_empty() {
-        let policy = setting.policy.name.clone();
-        return Err(ImportError::Lint {
-            policy,
-            violations: violations(&broken),
-        });
+        return Err(lint(violations(&broken)));
     }
     let leaf = facts.leaf().clone();
     let (fingerprint, not_after) = (leaf.fingerprint, leaf.validity.not_after());

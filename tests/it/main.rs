@@ -34,3 +34,27 @@ mod story_kills;
 
 /// Which layer may know which.
 mod architecture;
+
+/// An installation without a partner.
+mod cli_home;
+
+/// Making and opening a store.
+mod cli_store;
+
+/// The command line and the daemon.
+mod cli_daemon;
+
+/// Exit codes, JSON, help, completions.
+mod cli_output;
+
+/// Certificates that are not what was asked for.
+mod refusals_import;
+
+/// Replies that are not what they seem.
+mod refusals_mail;
+
+/// Certificates, requests and revocation lists, judged by others.
+mod certificates;
+
+/// Secrets and names, searched for where they do not belong.
+mod leaks;
