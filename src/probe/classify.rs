@@ -163,3 +163,242 @@ fn without_query(location: &str) -> String {
     let end = location.find(['?', '#']).unwrap_or(location.len());
     crate::model::one_line(&location[..end])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reply(status: u16, headers: &[(&str, &str)], body: &str) -> Reply {
+        Reply {
+            status,
+            headers: headers
+                .iter()
+                .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()))
+                .collect(),
+            body: body.to_owned(),
+        }
+    }
+
+    fn kind(answer: &Answer) -> &'static str {
+        match answer {
+            Answer::Jira {
+                stripped: false, ..
+            } => "jira",
+            Answer::Jira { stripped: true, .. } => "jira, stripped",
+            Answer::CertificateRefused { .. } => "refused",
+            Answer::Forbidden => "forbidden",
+            Answer::SecondAuthentication { .. } => "second authentication",
+            Answer::LoginPage => "login page",
+            Answer::Redirected { .. } => "redirected",
+            Answer::NotRouted { .. } => "not routed",
+            Answer::NothingBehind => "nothing behind",
+            Answer::Unknown => "unknown",
+        }
+    }
+
+    #[test]
+    fn recorded_answers_tell_who_gave_them() {
+        let html = ("content-type", "text/html");
+        let nginx = ("server", "nginx/1.22.1");
+        let cases: &[(&str, Reply)] = &[
+            ("jira", reply(200, &[("x-arequestid", "918x3263561x2")], "")),
+            ("jira", reply(401, &[("x-seraph-loginreason", "OUT")], "")),
+            (
+                "jira",
+                reply(
+                    401,
+                    &[("www-authenticate", "OAuth realm=\"https%3A%2F%2Fjira\"")],
+                    "",
+                ),
+            ),
+            (
+                "jira",
+                reply(404, &[("x-anodeid", "node1"), html], "<html>"),
+            ),
+            ("jira", reply(503, &[("atl-traceid", "a1b2")], "")),
+            (
+                "jira, stripped",
+                reply(
+                    200,
+                    &[nginx],
+                    r#"{"baseUrl":"https://j","version":"9.12.0"}"#,
+                ),
+            ),
+            (
+                "jira, stripped",
+                reply(
+                    404,
+                    &[],
+                    r#"{"errorMessages":["Issue Does Not Exist"],"errors":{}}"#,
+                ),
+            ),
+            (
+                "refused",
+                reply(
+                    400,
+                    &[html, nginx],
+                    "<html><head><title>400 No required SSL certificate was sent</title></head>",
+                ),
+            ),
+            (
+                "refused",
+                reply(
+                    400,
+                    &[html, nginx],
+                    "<html><head><title>400 The SSL certificate error</title></head>",
+                ),
+            ),
+            ("refused", reply(403, &[], "Invalid client certificate")),
+            (
+                "refused",
+                reply(
+                    400,
+                    &[("server", "Microsoft-Azure-Application-Gateway/v2")],
+                    "",
+                ),
+            ),
+            (
+                "refused",
+                reply(
+                    403,
+                    &[("x-amzn-errortype", "ForbiddenException")],
+                    r#"{"message":"Forbidden"}"#,
+                ),
+            ),
+            (
+                "refused",
+                reply(403, &[html], "<h2>HTTP Error 403.16 - Forbidden</h2>"),
+            ),
+            (
+                "refused",
+                reply(403, &[("server", "istio-envoy")], "RBAC: access denied"),
+            ),
+            (
+                "refused",
+                reply(
+                    401,
+                    &[],
+                    r#"{"message":"TLS certificate failed verification"}"#,
+                ),
+            ),
+            (
+                "forbidden",
+                reply(
+                    403,
+                    &[html],
+                    "<html><body><h1>403 Forbidden</h1>\nRequest forbidden by administrative rules.",
+                ),
+            ),
+            (
+                "forbidden",
+                reply(
+                    403,
+                    &[html, nginx],
+                    "<center><h1>403 Forbidden</h1></center>",
+                ),
+            ),
+            (
+                "second authentication",
+                reply(401, &[("www-authenticate", "Basic realm=\"gw\"")], ""),
+            ),
+            (
+                "second authentication",
+                reply(401, &[("www-authenticate", "Bearer")], ""),
+            ),
+            (
+                "second authentication",
+                reply(
+                    401,
+                    &[],
+                    r#"{"statusCode":401,"message":"Access denied due to missing subscription key. Make sure…"}"#,
+                ),
+            ),
+            (
+                "second authentication",
+                reply(401, &[], r#"{"message":"No API key found in request"}"#),
+            ),
+            (
+                "login page",
+                reply(200, &[html], "<html><form action=/login>"),
+            ),
+            (
+                "login page",
+                reply(200, &[], "<!DOCTYPE html><title>Sign in</title>"),
+            ),
+            (
+                "redirected",
+                reply(
+                    302,
+                    &[("location", "https://idp.example/saml?SAMLRequest=abc")],
+                    "",
+                ),
+            ),
+            (
+                "not routed",
+                reply(
+                    404,
+                    &[],
+                    r#"{"fault":{"detail":{"errorcode":"messaging.adaptors.http.flow.ApplicationNotFound"}}}"#,
+                ),
+            ),
+            (
+                "not routed",
+                reply(
+                    403,
+                    &[("x-amzn-errortype", "MissingAuthenticationTokenException")],
+                    r#"{"message":"Missing Authentication Token"}"#,
+                ),
+            ),
+            (
+                "not routed",
+                reply(
+                    200,
+                    &[html],
+                    "The requested URL was rejected. Your support ID is: 42",
+                ),
+            ),
+            ("not routed", reply(405, &[], "")),
+            ("not routed", reply(413, &[html, nginx], "")),
+            (
+                "nothing behind",
+                reply(502, &[html, nginx], "<h1>502 Bad Gateway</h1>"),
+            ),
+            (
+                "nothing behind",
+                reply(
+                    503,
+                    &[("server", "envoy")],
+                    "upstream connect error or disconnect/reset before headers",
+                ),
+            ),
+            (
+                "nothing behind",
+                reply(526, &[("server", "cloudflare")], ""),
+            ),
+            (
+                "unknown",
+                reply(200, &[("content-type", "application/json")], "{}"),
+            ),
+            ("unknown", reply(200, &[], r#"{"version":1,"baseUrl":2}"#)),
+            ("unknown", reply(500, &[], "")),
+        ];
+        for (wanted, reply) in cases {
+            assert_eq!(kind(&classify(reply)), *wanted, "{reply:?}");
+        }
+    }
+
+    #[test]
+    fn a_redirects_query_is_not_kept() {
+        let answer = classify(&reply(
+            302,
+            &[("location", "https://idp.example/x?SAMLRequest=abc#f")],
+            "",
+        ));
+        assert_eq!(
+            answer,
+            Answer::Redirected {
+                to: "https://idp.example/x".to_owned()
+            }
+        );
+    }
+}

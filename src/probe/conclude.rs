@@ -7,11 +7,12 @@
 //!   403 that is not Jira's, or (less certain, and said so) a connection that is cut without a word.
 //! - Where no CertificateRequest was seen nothing is said about our certificate: inconclusive.
 
+mod answer;
+
 use super::{
     alert,
-    classify::{Answer, classify},
     observation::{
-        CertificateAnswer, ChainFault, Conversation, Ending, Presented, Reply, Stage, Unusable,
+        CertificateAnswer, ChainFault, Conversation, Ending, Presented, Stage, Unusable,
     },
     remedy::Matter,
 };
@@ -109,13 +110,24 @@ pub(super) fn conclude(seen: &Conversation, presented: Presented) -> Conclusion 
             Matter::Port,
             format!("what answers on this port does not speak TLS ({why})"),
         ),
+        Ending::Broken(why) => Conclusion::new(
+            Inconclusive,
+            tier_after_handshake(seen),
+            // Our stack refuses a renegotiation, by which some gateways ask late (RFC 5246 §7.4.1.1).
+            if seen.request.is_none() {
+                Matter::AskEarly
+            } else {
+                Matter::Log
+            },
+            format!("TLS broke down after the handshake: {why}"),
+        ),
         Ending::NotHttp(why) => Conclusion::new(
             Inconclusive,
             tier_after_handshake(seen),
             Matter::Log,
             format!("the handshake was done, but what came back is no HTTP ({why})"),
         ),
-        Ending::Answered(reply) => answered(seen, presented, reply),
+        Ending::Answered(reply) => answer::answered(seen, presented, reply),
     }
 }
 
@@ -315,141 +327,143 @@ fn chain(seen: &Conversation, fault: &ChainFault) -> Conclusion {
     )
 }
 
-fn answered(seen: &Conversation, presented: Presented, reply: &Reply) -> Conclusion {
-    let answer = classify(reply);
-    let status = reply.status;
-    match seen.request.map(|r| r.answer) {
-        None => not_asked(&answer, status),
-        Some(CertificateAnswer::NoFittingScheme) => {
-            no_fitting_scheme(&format!("the answer was {status}"))
-        }
-        Some(CertificateAnswer::Nothing) if matches!(answer, Answer::Jira { .. }) => {
-            Conclusion::new(
-                Verdict::Inconclusive,
-                Tier::Jira,
-                Matter::Strangers,
-                format!(
-                    "a certificate was asked for and none presented, and Jira answered all the same ({status}): the gateway lets anybody in"
-                ),
-            )
-        }
-        Some(_) => judged(answer, presented, status),
-    }
-}
-
-fn not_asked(answer: &Answer, status: u16) -> Conclusion {
-    let refused = matches!(
-        answer,
-        Answer::CertificateRefused { .. } | Answer::Forbidden
-    );
-    let tier = if matches!(answer, Answer::Jira { .. }) {
-        Tier::Jira
-    } else {
-        Tier::Gateway
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::observation::{CertificateRequest, Reply},
+        *,
     };
-    if refused {
-        Conclusion::new(
-            Verdict::Inconclusive,
-            tier,
-            Matter::AskEarly,
-            format!(
-                "no certificate was asked for in the handshake, yet the gateway refuses ({status}): it asks late, or only some paths are guarded"
-            ),
-        )
-    } else {
-        Conclusion::new(
-            Verdict::Inconclusive,
-            tier,
-            Matter::Ask,
-            format!(
-                "the gateway asks for no client certificate (the answer was {status}): mutual TLS is not in force"
-            ),
-        )
-    }
-}
 
-/// A certificate was asked for, and answered as `presented` says.
-fn judged(answer: Answer, presented: Presented, status: u16) -> Conclusion {
-    use Verdict::{Inconclusive, Rejected};
-    let nothing = presented == Presented::Nothing;
-    let trust = if nothing {
-        Matter::Present
-    } else {
-        Matter::Trust
-    };
-    match answer {
-        Answer::Jira {
-            stripped,
-            request_id,
-        } => Conclusion {
-            verdict: Verdict::Accepted,
-            tier: Tier::Jira,
-            explanation: match (stripped, request_id) {
-                (_, Some(id)) => format!(
-                    "the certificate was asked for and sent, and Jira answered with {status} (request {id} in its access log)"
-                ),
-                (true, None) => format!(
-                    "the certificate was asked for and sent, and Jira answered with {status}; the gateway strips Jira's headers"
-                ),
-                (false, None) => format!(
-                    "the certificate was asked for and sent, and Jira answered with {status}"
-                ),
+    fn seen(answer: Option<CertificateAnswer>, ending: Ending) -> Conversation {
+        Conversation {
+            server_verified: true,
+            request: answer.map(|answer| CertificateRequest { hints: 0, answer }),
+            handshake_done: true,
+            ..Conversation::ended(ending)
+        }
+    }
+
+    fn replied(status: u16, header: Option<&str>) -> Ending {
+        Ending::Answered(Reply {
+            status,
+            headers: header
+                .map(|name| (name.to_owned(), "x".to_owned()))
+                .into_iter()
+                .collect(),
+            body: String::new(),
+        })
+    }
+
+    const SENT: Option<CertificateAnswer> = Some(CertificateAnswer::Sent);
+    const MISFIT: Option<CertificateAnswer> = Some(CertificateAnswer::NoFittingScheme);
+
+    #[test]
+    fn acceptance_needs_a_request_our_certificate_and_jiras_answer() {
+        let jira = || replied(200, Some("x-anodeid"));
+        let of = |answer, ending| conclude(&seen(answer, ending), Presented::Ours).verdict;
+        assert_eq!(of(SENT, jira()), Verdict::Accepted);
+        assert_eq!(of(None, jira()), Verdict::Inconclusive);
+        assert_eq!(of(MISFIT, jira()), Verdict::Inconclusive);
+        assert_eq!(of(SENT, replied(200, None)), Verdict::Inconclusive);
+        for status in [502, 503, 504] {
+            assert_eq!(of(SENT, replied(status, None)), Verdict::Inconclusive);
+        }
+        let nothing = seen(Some(CertificateAnswer::Nothing), jira());
+        let open = conclude(&nothing, Presented::Nothing);
+        assert_eq!(
+            (open.verdict, open.matter),
+            (Verdict::Inconclusive, Some(Matter::Strangers))
+        );
+    }
+
+    #[test]
+    fn no_request_for_a_certificate_is_never_a_refusal_of_it() {
+        let alert = |code, stage| Ending::Alert { code, stage };
+        let cut = |stage| Ending::Cut { reset: true, stage };
+        for ending in [
+            alert(40, Stage::Hello),
+            alert(40, Stage::Handshake),
+            alert(40, Stage::Answer),
+            alert(48, Stage::Answer),
+            alert(70, Stage::Hello),
+            cut(Stage::Hello),
+            cut(Stage::Handshake),
+            cut(Stage::Answer),
+            replied(403, None),
+            replied(400, None),
+            replied(413, None),
+        ] {
+            let conclusion = conclude(&seen(None, ending.clone()), Presented::Ours);
+            assert_ne!(conclusion.verdict, Verdict::Rejected, "{ending:?}");
+            assert_ne!(conclusion.verdict, Verdict::Accepted, "{ending:?}");
+        }
+    }
+
+    #[test]
+    fn a_certificate_that_was_not_sent_was_not_refused() {
+        let stage = Stage::Handshake;
+        for ending in [
+            Ending::Alert { code: 40, stage },
+            Ending::Alert { code: 116, stage },
+            Ending::Cut {
+                reset: false,
+                stage,
             },
-            matter: None,
-        },
-        Answer::CertificateRefused { said } => Conclusion::new(
-            Rejected,
-            Tier::ClientCertificate,
-            trust,
-            format!("refused with {status}: {said}"),
-        ),
-        Answer::Forbidden => Conclusion::new(
-            Rejected,
-            Tier::Gateway,
-            trust,
-            format!(
-                "the gateway, not Jira, answered {status} to what was presented: an access rule on the certificate, most likely"
-            ),
-        ),
-        Answer::SecondAuthentication { challenge } => Conclusion::new(
-            Inconclusive,
-            Tier::Gateway,
-            Matter::SecondAuthentication,
-            format!(
-                "the gateway wants a second authentication beside the certificate: {challenge}"
-            ),
-        ),
-        Answer::LoginPage => Conclusion::new(
-            Inconclusive,
-            Tier::Gateway,
-            Matter::SingleSignOn,
-            format!("a page for people came back ({status}), not Jira's REST API"),
-        ),
-        Answer::Redirected { to } => Conclusion::new(
-            Inconclusive,
-            Tier::Gateway,
-            Matter::SingleSignOn,
-            format!("the request was sent elsewhere ({status} to {to}), as single sign-on does"),
-        ),
-        Answer::NotRouted { said } => Conclusion::new(
-            Inconclusive,
-            Tier::Gateway,
-            Matter::Route,
-            format!("the gateway answered {status}: {said}"),
-        ),
-        Answer::NothingBehind => Conclusion::new(
-            Inconclusive,
-            Tier::Gateway,
-            Matter::Behind,
-            format!(
-                "the gateway answered {status}: it does not reach Jira, so it cannot be told whom it would let in"
-            ),
-        ),
-        Answer::Unknown => Conclusion::new(
-            Inconclusive,
-            Tier::Gateway,
-            Matter::Log,
-            format!("an answer with {status} came back that is not known to be Jira's"),
-        ),
+            replied(403, None),
+            replied(496, None),
+        ] {
+            let conclusion = conclude(&seen(MISFIT, ending), Presented::Ours);
+            assert_eq!(conclusion.verdict, Verdict::Inconclusive);
+            assert_eq!(conclusion.matter, Some(Matter::KeyType));
+        }
+    }
+
+    #[test]
+    fn alerts_about_certificates_refuse_and_others_do_not() {
+        for (code, verdict, matter) in [
+            (40, Verdict::Rejected, Matter::Trust),
+            (42, Verdict::Rejected, Matter::Certificate),
+            (43, Verdict::Rejected, Matter::Certificate),
+            (45, Verdict::Rejected, Matter::Certificate),
+            (48, Verdict::Rejected, Matter::Trust),
+            (49, Verdict::Rejected, Matter::Trust),
+            (80, Verdict::Inconclusive, Matter::Log),
+        ] {
+            for stage in [Stage::Handshake, Stage::Answer] {
+                let seen = seen(SENT, Ending::Alert { code, stage });
+                let conclusion = conclude(&seen, Presented::Ours);
+                assert_eq!(
+                    (conclusion.verdict, conclusion.matter),
+                    (verdict, Some(matter)),
+                    "{code}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_late_request_for_the_certificate_is_named() {
+        // Apache with `SSLVerifyClient` inside a Location: an alert in TLS 1.2, 403 in TLS 1.3.
+        for ending in [
+            Ending::Alert {
+                code: 40,
+                stage: Stage::Answer,
+            },
+            replied(403, None),
+        ] {
+            let conclusion = conclude(&seen(None, ending), Presented::Ours);
+            assert_eq!(conclusion.matter, Some(Matter::AskEarly));
+        }
+    }
+
+    #[test]
+    fn no_common_suite_says_what_our_stack_lacks() {
+        let stage = Stage::Hello;
+        let conclusion = conclude(
+            &Conversation::ended(Ending::Alert { code: 40, stage }),
+            Presented::Ours,
+        );
+        assert_eq!(conclusion.verdict, Verdict::Unreachable);
+        assert!(conclusion.explanation.contains("DHE-RSA"));
     }
 }

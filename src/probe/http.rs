@@ -261,3 +261,61 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Witness<S> {
         self.forgiving(outcome, ())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use hyper::Method;
+
+    use super::*;
+
+    /// Takes nothing any more, but an alert can still be read from it.
+    struct Shut;
+
+    impl AsyncRead for Shut {
+        fn poll_read(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            _: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            let alert = rustls::Error::AlertReceived(rustls::AlertDescription::UnknownCA);
+            Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, alert)))
+        }
+    }
+
+    impl AsyncWrite for Shut {
+        fn poll_write(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            _: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[tokio::test]
+    async fn an_alert_is_read_even_when_the_request_could_not_be_written() {
+        let call = Call {
+            method: Method::GET,
+            path: "/".to_owned(),
+            json: None,
+        };
+        let envelope = Envelope::new("gateway.test", "p");
+        let ending = ask(Shut, &envelope, &call, ProbeLimits::default()).await;
+        let stage = Stage::Answer;
+        assert_eq!(ending, Ending::Alert { code: 48, stage });
+    }
+
+    #[test]
+    fn a_probes_id_cannot_inject_a_header() {
+        let envelope = Envelope::new("gateway.test", "p\r\nX-Evil: 1");
+        assert_eq!(envelope.id, "p--X-Evil--1");
+    }
+}

@@ -115,6 +115,8 @@ pub(super) enum Ending {
         /// How long we waited.
         after: Duration,
     },
+    /// TLS broke down after the handshake was done; in our stack's words.
+    Broken(String),
     /// What came back after the handshake is no HTTP; in the parser's words.
     NotHttp(String),
     /// An answer.

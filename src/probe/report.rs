@@ -220,3 +220,118 @@ pub(super) fn stripped(seen: &Conversation) -> bool {
 fn shown_url(url: &str) -> String {
     one_line(url.rsplit_once('@').map_or(url, |(_, rest)| rest))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{
+            conclude::conclude,
+            observation::{CertificateAnswer, CertificateRequest, Presented, Reply},
+            request::TlsParity,
+        },
+        *,
+    };
+    use crate::model::GatewayProduct;
+
+    fn request() -> ProbeRequest<'static> {
+        ProbeRequest {
+            probe_id: "p".to_owned(),
+            at: jiff::Timestamp::UNIX_EPOCH,
+            url: "https://jira.example".to_owned(),
+            anchors: &[],
+            resolve: &[],
+            tls: TlsParity::Tls12Only,
+            presented: None,
+            controls: true,
+            verbs: true,
+            gateway: GatewayProduct::Haproxy,
+        }
+    }
+
+    fn visit(address: &str, ending: Ending) -> Visit {
+        let seen = Conversation {
+            request: Some(CertificateRequest {
+                hints: 0,
+                answer: CertificateAnswer::Sent,
+            }),
+            handshake_done: true,
+            ..Conversation::ended(ending)
+        };
+        Visit {
+            address: address.parse().unwrap(),
+            conclusion: conclude(&seen, Presented::Ours),
+            seen,
+            controls: Vec::new(),
+            verbs: Vec::new(),
+        }
+    }
+
+    fn jira() -> Ending {
+        Ending::Answered(Reply {
+            status: 200,
+            headers: [("x-anodeid".to_owned(), "node1".to_owned())].into(),
+            body: String::new(),
+        })
+    }
+
+    fn refused() -> Ending {
+        Ending::Alert {
+            code: 48,
+            stage: super::super::observation::Stage::Answer,
+        }
+    }
+
+    #[test]
+    fn the_worst_address_decides_and_is_named() {
+        for (other, verdict) in [
+            (refused(), Verdict::Rejected),
+            (Ending::Refused, Verdict::Unreachable),
+            (Ending::NotHttp(String::new()), Verdict::Inconclusive),
+        ] {
+            let visits = vec![visit("10.0.0.1:443", jira()), visit("10.0.0.2:443", other)];
+            let report = report(&request(), visits, 0);
+            assert_eq!(report.verdict, verdict);
+            assert!(
+                report.summary.contains("10.0.0.2:443"),
+                "{}",
+                report.summary
+            );
+            assert!(report.remedy.is_some() && report.owner.is_some());
+        }
+    }
+
+    #[test]
+    fn an_address_without_a_route_counts_only_when_there_is_no_other() {
+        let v6 = || visit("[2001:db8::1]:443", Ending::NoRoute("no route".to_owned()));
+        let both = report(&request(), vec![v6(), visit("10.0.0.1:443", jira())], 0);
+        assert_eq!(both.verdict, Verdict::Accepted);
+        assert_eq!(both.addresses.len(), 1);
+        assert!(both.summary.contains("2001:db8::1"), "{}", both.summary);
+        let alone = report(&request(), vec![v6()], 0);
+        assert_eq!(alone.verdict, Verdict::Unreachable);
+        assert_eq!(alone.addresses.len(), 1);
+    }
+
+    #[test]
+    fn a_stranger_that_gets_in_at_one_address_is_not_hidden_by_the_others() {
+        let with = |address: &str, verdict| {
+            let mut visit = visit(address, jira());
+            visit.controls.push(ControlEvidence {
+                control: Control::Stranger,
+                verdict,
+                explanation: "seen".to_owned(),
+            });
+            visit
+        };
+        let visits = vec![
+            with("10.0.0.1:443", Verdict::Accepted),
+            with("10.0.0.2:443", Verdict::Rejected),
+        ];
+        let report = report(&request(), visits, 0);
+        assert_eq!(report.controls.len(), 1);
+        assert_eq!(report.controls[0].verdict, Verdict::Accepted);
+        assert!(report.controls[0].explanation.starts_with("10.0.0.1:443"));
+        assert!(!report.proves_acceptance());
+        assert!(report.remedy.unwrap().contains("verify required"));
+    }
+}

@@ -40,6 +40,8 @@ enum Script {
     SilenceAfterRequest,
     /// Answers without end.
     Endless,
+    /// Answers with these bytes, and then neither goes on nor closes.
+    Stalled(&'static str),
     /// Answers, but takes signatures by RSA keys only.
     RsaOnly(&'static str),
 }
@@ -107,7 +109,13 @@ async fn play(script: Script, mut tcp: TcpStream, acceptor: TlsAcceptor) {
         Script::Endless => {
             let head = "HTTP/1.1 200 OK\r\nX-ANODEID: node1\r\nTransfer-Encoding: chunked\r\n\r\n";
             let _ = tls.write_all(head.as_bytes()).await;
-            while tls.write_all(b"10\r\naaaaaaaaaaaaaaaa\r\n").await.is_ok() {}
+            let chunk = format!("1000\r\n{}\r\n", "a".repeat(0x1000));
+            while tls.write_all(chunk.as_bytes()).await.is_ok() {}
+        }
+        Script::Stalled(head) => {
+            let _ = tls.write_all(head.as_bytes()).await;
+            let _ = tls.flush().await;
+            std::future::pending::<()>().await;
         }
         _ => {}
     }
@@ -212,6 +220,13 @@ async fn a_second_authentication_at_the_gateway_is_named() {
 #[tokio::test]
 async fn an_endless_answer_is_cut_and_judged_by_its_beginning() {
     let report = probe(Script::Endless).await;
+    assert_seen(&report, Accepted, Tier::Jira, "Jira answered");
+}
+
+#[tokio::test]
+async fn an_answer_that_stalls_in_its_body_is_judged_by_its_head() {
+    let head = "HTTP/1.1 200 OK\r\nX-ANODEID: node1\r\nContent-Length: 900\r\n\r\n{";
+    let report = probe(Script::Stalled(head)).await;
     assert_seen(&report, Accepted, Tier::Jira, "Jira answered");
 }
 

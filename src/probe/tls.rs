@@ -294,6 +294,7 @@ pub(super) fn ending(error: &io::Error, stage: Stage) -> Ending {
         Some(rustls::Error::InvalidMessage(fault)) if stage == Stage::Hello => {
             Ending::NotTls(format!("{fault:?}"))
         }
+        Some(other) if stage == Stage::Answer => Ending::Broken(one_line(&other.to_string())),
         Some(other) => Ending::Incompatible(one_line(&other.to_string())),
         None => Ending::Cut {
             reset: error.kind() != io::ErrorKind::UnexpectedEof,

@@ -93,3 +93,59 @@ pub(super) fn worst(
             ..evidence
         })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::observation::{CertificateAnswer, CertificateRequest, Reply},
+        *,
+    };
+
+    fn seen(status: u16, header: Option<&str>) -> Conversation {
+        Conversation {
+            request: Some(CertificateRequest {
+                hints: 0,
+                answer: CertificateAnswer::Sent,
+            }),
+            handshake_done: true,
+            ..Conversation::ended(Ending::Answered(Reply {
+                status,
+                headers: header
+                    .map(|name| (name.to_owned(), "x".to_owned()))
+                    .into_iter()
+                    .collect(),
+                body: String::new(),
+            }))
+        }
+    }
+
+    #[test]
+    fn a_method_passes_when_jira_answers_whatever_the_status() {
+        let [get, ..] = calls("");
+        let passed = |seen, stripped| judge(&get, &seen, stripped).passed;
+        for status in [200, 401, 403, 404, 405, 415, 501] {
+            assert_eq!(
+                passed(seen(status, Some("x-arequestid")), false),
+                Some(true)
+            );
+        }
+        for status in [403, 404, 405, 501] {
+            assert_eq!(passed(seen(status, None), false), Some(false), "{status}");
+            assert_eq!(passed(seen(status, None), true), None, "{status}");
+        }
+        assert_eq!(passed(seen(502, None), false), None);
+        assert_eq!(passed(Conversation::ended(Ending::Refused), false), None);
+    }
+
+    #[test]
+    fn no_call_could_make_or_change_anything() {
+        for call in calls("/jira") {
+            assert!(
+                call.path
+                    .starts_with("/jira/rest/api/2/issue/COUNTERSIGN-PROBE-0"),
+                "{call:?}"
+            );
+            assert!(call.json.is_none_or(|json| json == "{}"));
+        }
+    }
+}
