@@ -61,6 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "a file of the test's own")]
     fn a_broken_file_still_tells_where_the_daemon_is() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("countersign.toml");
