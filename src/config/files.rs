@@ -61,6 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[allow(clippy::disallowed_methods, reason = "no reader can see a half of it")]
     fn a_broken_file_still_tells_where_the_daemon_is() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("countersign.toml");
