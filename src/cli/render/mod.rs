@@ -55,8 +55,8 @@ fn status(out: &mut String, view: &StatusView, now: Timestamp) -> std::fmt::Resu
     match view.daemon_since {
         Some(since) => writeln!(
             out,
-            "daemon      runs since {}, engine {}",
-            when(since, now),
+            "daemon      runs {}, engine {}",
+            how_long(since, now),
             view.engine
         )?,
         None => writeln!(out, "daemon      not running, engine {}", view.engine)?,
@@ -127,7 +127,7 @@ fn what_next(view: &IdentityView, now: Timestamp) -> String {
         Due::Never => "nothing in force".to_owned(),
         Due::InProgress => "a rotation is in progress".to_owned(),
         Due::At { begins } => format!("rotation begins {}", when(begins, now)),
-        Due::Now { since } => format!("rotation due since {}", when(since, now)),
+        Due::Now { since } => format!("rotation due {}", how_long(since, now)),
     }
 }
 
@@ -299,7 +299,7 @@ fn rotation(out: &mut String, view: &RotationView, now: Timestamp) -> std::fmt::
     for (connector, destination, since) in &view.connectors {
         let state = since.map_or_else(
             || "not switched yet".to_owned(),
-            |at| format!("presents it since {}", when(at, now)),
+            |at| format!("presents it {}", how_long(at, now)),
         );
         writeln!(out, "connector {connector} ({destination}): {state}")?;
     }
@@ -328,16 +328,16 @@ pub(super) fn sentence(next: &Next, now: Timestamp) -> String {
                 .map(|at| format!("; looks again {}", when(at, now)))
                 .unwrap_or_default();
             format!(
-                "waits for {destination} since {} to {what}{again}",
-                when(*since, now)
+                "waits for {destination} {} to {what}{again}",
+                how_long(*since, now)
             )
         }
         Next::AwaitOperator {
             question, since, ..
         } => {
             format!(
-                "waits for an operator since {}: {question}",
-                when(*since, now)
+                "waits for an operator {}: {question}",
+                how_long(*since, now)
             )
         }
         Next::Finished { .. } => "done here".to_owned(),
@@ -391,6 +391,22 @@ fn inbox(out: &mut String, mails: &[InboxView], now: Timestamp) -> std::fmt::Res
     Ok(())
 }
 
+/// Since when something lasts, for people: how long, and from a day on the date.
+fn how_long(since: Timestamp, now: Timestamp) -> String {
+    let far: Lapse = now.duration_since(since).into();
+    if far < Lapse::seconds(1) {
+        return "since now".to_owned();
+    }
+    if far < Lapse::days(1) {
+        return format!("for {far}");
+    }
+    format!(
+        "for {} (since {})",
+        Lapse::days(far.whole_days()),
+        since.strftime("%Y-%m-%d")
+    )
+}
+
 /// An instant for people: how far away, and the date.
 fn when(at: Timestamp, now: Timestamp) -> String {
     let (far, tense): (Lapse, fn(&Lapse) -> String) = if at >= now {
@@ -421,5 +437,16 @@ mod tests {
         assert_eq!(when(Lapse::days(12).after(now), now), "in 12d (2026-12-05)");
         assert_eq!(when(Lapse::seconds(90).before(now), now), "1m 30s ago");
         assert_eq!(when(now, now), "now");
+    }
+
+    #[test]
+    fn what_lasts_is_told_by_how_long_it_has() {
+        let now: Timestamp = "2026-11-23T12:00:00Z".parse().unwrap();
+        assert_eq!(how_long(Lapse::seconds(90).before(now), now), "for 1m 30s");
+        assert_eq!(
+            how_long(Lapse::days(3).before(now), now),
+            "for 3d (since 2026-11-20)"
+        );
+        assert_eq!(how_long(Lapse::days(3).after(now), now), "since now");
     }
 }
