@@ -131,7 +131,7 @@ async fn answer(output: Output, config: &Path, request: Request) -> Result<Exit,
     let exit = match &reply {
         Reply::Renewed(view) if !view.failed.is_empty() => Exit::No,
         Reply::Renewed(view) if !view.in_progress.is_empty() => Exit::Waiting,
-        Reply::Probe(report) if !report.proves_acceptance() => Exit::No,
+        Reply::Probe { report, .. } if !report.proves_acceptance() => Exit::No,
         _ => Exit::Done,
     };
     output.print(&reply, || render::text(&reply, clock.now()))?;

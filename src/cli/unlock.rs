@@ -52,7 +52,12 @@ pub(super) fn passphrase_file(path: &Path) -> Result<Zeroizing<String>, ServiceE
         ))
     };
     let found = std::fs::metadata(path).map_err(|error| refused(error.to_string()))?;
-    if found.mode() & 0o077 != 0 {
+    // The service manager shows what it hands over as readable for a group: that bit is the mask of an access
+    // list which names nobody but us.
+    let handed_over = std::env::var_os("CREDENTIALS_DIRECTORY")
+        .is_some_and(|d| path.parent() == Some(Path::new(&d)));
+    let forbidden = if handed_over { 0o037 } else { 0o077 };
+    if found.mode() & forbidden != 0 {
         return Err(
             refused("others may read it".to_owned()).hint(format!("chmod 600 {}", path.display()))
         );

@@ -122,13 +122,18 @@ pub(super) struct RawConnector {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", tag = "kind")]
 pub(super) enum RawDelivery {
-    Socket,
+    Socket(RawSocket),
     Bundle(RawFiles),
     Directory(RawFiles),
 }
 
+/// A socket has nothing to be said about it; what is said all the same is a mistake.
 #[derive(Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawSocket {}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct RawFiles {
     pub(super) path: PathBuf,
     pub(super) owner: Option<u32>,

@@ -11,7 +11,7 @@ use super::{
     files::{DEFAULT_RUNTIME, directory_of},
     raw::{
         RawConfig, RawConnector, RawDelivery, RawEnvironment, RawFiles, RawIssuer, RawMail,
-        RawPartner, RawReload, RawStore,
+        RawPartner, RawReload, RawSocket, RawStore,
     },
 };
 use crate::{
@@ -185,6 +185,12 @@ impl Resolving<'_> {
                     PathBuf::new()
                 }
             });
+        if credential.is_some() && raw.passphrase_file.is_some() {
+            self.fault(
+                "store",
+                "choose one of passphrase-file, credential and key-file",
+            );
+        }
         let passphrase_file = raw.passphrase_file.map(|p| self.path(p)).or(credential);
         let unlock = match (passphrase_file, raw.key_file.map(|p| self.path(p))) {
             (None, None) => UnlockSource::Terminal,
@@ -240,10 +246,13 @@ impl Resolving<'_> {
     }
 
     fn issuer(&mut self, place: &str, name: IssuerName, raw: RawIssuer) -> Issuer {
-        if raw.approved_domains.is_empty() {
+        let no_domain = |domain: &String| {
+            domain.is_empty() || domain.starts_with('.') || domain.contains(['*', ' ', '/'])
+        };
+        if raw.approved_domains.is_empty() || raw.approved_domains.iter().any(no_domain) {
             self.fault(
                 place,
-                "approved-domains: name at least one domain in which names may lie",
+                "approved-domains: name at least one domain in which names may lie, like `align.example`",
             );
         }
         if raw.anchors.is_some() && raw.kind != IssuerKind::PartnerCa {
@@ -308,10 +317,12 @@ impl Resolving<'_> {
     }
 
     fn environment(&mut self, place: &str, raw: RawEnvironment) -> Environment {
-        if !raw.endpoint.starts_with("https://")
-            || raw.endpoint.chars().any(|c| c.is_control() || c == ' ')
-        {
-            self.fault(place, "endpoint: an https:// URL is wanted");
+        let odd = |c: char| c.is_control() || matches!(c, ' ' | '?' | '#' | '@');
+        if !raw.endpoint.starts_with("https://") || raw.endpoint.chars().any(odd) {
+            self.fault(
+                place,
+                "endpoint: an https:// URL is wanted, without user, query or fragment",
+            );
         }
         Environment {
             identity: raw.identity,
@@ -340,7 +351,7 @@ impl Resolving<'_> {
 
     fn connector(&mut self, place: &str, raw: RawConnector) -> Option<ConnectorConfig> {
         let sink = match raw.delivery {
-            RawDelivery::Socket => Sink::Socket,
+            RawDelivery::Socket(RawSocket {}) => Sink::Socket,
             RawDelivery::Bundle(files) => Sink::Bundle(self.files(place, files)?),
             RawDelivery::Directory(files) => Sink::Directory(self.files(place, files)?),
         };
@@ -376,7 +387,7 @@ impl Resolving<'_> {
                 argv,
                 limit: raw.limit.unwrap_or(Lapse::seconds(30)),
             }),
-            (None, Some(signal), Some(pid_file)) => Some(Reload::Signal {
+            (None, Some(signal), Some(pid_file)) if raw.limit.is_none() => Some(Reload::Signal {
                 signal,
                 pid_file: self.path(pid_file),
             }),

@@ -104,7 +104,7 @@ impl DeliveryError {
             Self::NotConfigured { .. } => "name it in countersign.toml, or abandon the rotation",
             Self::NotSeenInUse { .. } => "let it make a request, or look at its own log",
             Self::PathRefused { .. } => {
-                "mend the path, its owner or its mode, then `countersign rotation retry`"
+                "mend the path, its owner or its mode, then `countersign rotation retry IDENTITY`"
             }
             Self::ReloadFailed { .. } | Self::ReloadTimedOut { .. } => {
                 "run the reload command by hand and read what it says"
@@ -112,7 +112,9 @@ impl DeliveryError {
             Self::SignalFailed { .. } => {
                 "check that the reader runs and that its pid file is the one configured"
             }
-            Self::Io { .. } => "mend the file system, then wait or `countersign rotation retry`",
+            Self::Io { .. } => {
+                "mend the file system, then wait or `countersign rotation retry IDENTITY`"
+            }
         }
     }
 }

@@ -110,9 +110,10 @@ impl ConnectorHub {
         connector: &ConnectorName,
         handover: Handover,
     ) -> Result<AppliedBy, DeliveryError> {
+        // Without a daemon nobody has a seat: that is no fault of the configuration.
         let seat = self
             .seat_of(connector)
-            .ok_or_else(|| DeliveryError::NotConfigured {
+            .ok_or_else(|| DeliveryError::NotConnected {
                 connector: connector.clone(),
             })?;
         let (fingerprint, limit) = (handover.fingerprint, handover.confirm_within);

@@ -107,10 +107,7 @@ pub(super) async fn tell(
     })?;
     let config = Config::load(&home.configuration())?;
     let records = store(&home)?;
-    tale.say(
-        "operator",
-        "countersign store init --key-file; countersign daemon",
-    );
+    tale.say("operator", "countersign store init; countersign daemon");
     let (witness, progress) = Witness::new(tale.clone());
     let runtime = config.runtime.clone();
     let service = Service::new(records, config, clock.clone(), Some(clock.now()))
@@ -196,7 +193,7 @@ pub(super) async fn tell(
     DemoSummary::gather(&log, tally, recorded, tale.seconds())
 }
 
-/// `countersign store init --key-file`, then what every start of the daemon does.
+/// `countersign store init`, then what every start of the daemon does.
 fn store(home: &Home) -> Result<Records, DemoError> {
     let key_file = home.key_file();
     let made = KeyFile::generate(&key_file).map_err(RecordsError::from)?;

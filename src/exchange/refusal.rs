@@ -169,10 +169,10 @@ impl Refusal {
                 "ask the contact to answer each letter on its own, or to begin with `ACCEPT partner/environment`"
             }
             Self::CodeExpired { .. } | Self::CodeUsed { .. } | Self::WrongCode { .. } => {
-                "send a reminder, which bears a fresh code, or confirm by phone with `exchange acknowledge`"
+                "wait for the next reminder, which bears a fresh code, or confirm by phone with `exchange acknowledge`"
             }
             Self::Declined { .. } => {
-                "speak with the contact; then send a reminder or abandon the rotation"
+                "speak with the contact; then `exchange acknowledge`, or abandon the rotation"
             }
             Self::ForgedSignature { .. } => {
                 "do not trust this mail; confirm by phone under the number on file with `exchange acknowledge`, or have it sent again without the mail gateway's banner"

@@ -31,7 +31,7 @@ pub enum RecordsError {
         rotation: RotationId,
     },
     /// The store refused.
-    #[error("the store refused")]
+    #[error(transparent)]
     Store(#[from] countersign_store::Error),
     /// The bytes are authentic but have a form that this version does not know.
     #[error(

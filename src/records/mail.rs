@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{EmailAddress, SealedLetter};
+use crate::model::{EmailAddress, MessageId, SealedLetter};
 
 /// A letter, from before it is sent on: what is sent again after a crash is this, byte for byte.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -19,6 +19,9 @@ pub struct OutboxRecord {
 /// A mail that came in: kept so that the same one is not weighed twice, and so that Ops can see what was refused.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct InboxRecord {
+    /// Its name.
+    #[serde(default)]
+    pub message_id: Option<MessageId>,
     /// Who it says it is from.
     pub from: Option<EmailAddress>,
     /// When it was handed to us.

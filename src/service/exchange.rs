@@ -30,9 +30,8 @@ impl Service {
             .certificate
             .map(|certificate| certificate.fingerprint);
         if offered != Some(statement.fingerprint) {
-            let expected = offered.map_or_else(String::new, |f| format!("; {f} was offered"));
             return Err(ServiceError::refused(format!(
-                "{} is not the fingerprint that was offered to {destination}{expected}",
+                "{} is not the fingerprint that was offered to {destination}",
                 statement.fingerprint
             ))
             .hint("read the fingerprint back digit by digit with the contact: another certificate may have been installed"));
@@ -110,6 +109,7 @@ impl Service {
             Err(refusal) => chain(refusal),
         };
         let record = InboxRecord {
+            message_id: Some(id.clone()),
             from: inbound.from.clone(),
             received_at: now,
             accepted: judged.is_ok(),
@@ -230,7 +230,7 @@ impl Service {
 
     pub(super) fn inbox(&self) -> Result<Vec<InboxView>, ServiceError> {
         let mails = self.records.inbox()?.into_iter().map(|mail| InboxView {
-            message_id: None,
+            message_id: mail.value.message_id,
             from: mail.value.from,
             received_at: mail.value.received_at,
             accepted: mail.value.accepted,

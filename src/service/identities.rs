@@ -37,6 +37,16 @@ impl Service {
             return Err(ServiceError::refused(format!(
                 "[key-algorithm-not-allowed] policy {} does not allow {key_algorithm} keys",
                 policy.name
+            ))
+            .hint(format!(
+                "allowed: {}; another policy may allow it",
+                policy
+                    .key
+                    .allowed
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect::<Vec<_>>()
+                    .join(", ")
             )));
         }
         let identity = Identity {

@@ -203,7 +203,7 @@ impl Service {
     pub(super) fn signer_chain(&self) -> Result<PemView, ServiceError> {
         let record = self.records.signer()?.ok_or_else(|| {
             ServiceError::refused("there is no certificate to sign letters with")
-                .hint("countersign signer create, or countersign signer import")
+                .hint("countersign signer create --issuer NAME, or countersign signer import --key FILE --chain FILE")
         })?;
         chain_view(
             "certificate that our letters are signed with".to_owned(),
@@ -236,8 +236,9 @@ impl Service {
         issuer: &IssuerName,
     ) -> Result<Versioned<AuthorityRecord>, ServiceError> {
         self.records.authority(issuer)?.ok_or_else(|| {
-            ServiceError::refused(format!("the issuer {issuer} has no keys here"))
-                .hint(format!("countersign issuer create {issuer}"))
+            ServiceError::refused(format!("the issuer {issuer} has no keys here")).hint(format!(
+                "countersign issuer create {issuer} --common-name NAME"
+            ))
         })
     }
 }

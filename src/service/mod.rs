@@ -199,9 +199,10 @@ impl Service {
                 identity,
                 destination,
                 generation,
-            } => Reply::Probe(Box::new(
-                self.probe(&identity, &destination, generation).await?,
-            )),
+            } => Reply::Probe {
+                schema: 1,
+                report: Box::new(self.probe(&identity, &destination, generation).await?),
+            },
         };
         if changes {
             self.changed.notify_one();

@@ -168,5 +168,9 @@ pub enum Reply {
         mails: Vec<InboxView>,
     },
     Pem(PemView),
-    Probe(Box<ProbeReport>),
+    Probe {
+        schema: u32,
+        #[serde(flatten)]
+        report: Box<ProbeReport>,
+    },
 }

@@ -1,6 +1,9 @@
 //! Rotations: begun, shown, decided about, advanced.
 
-use std::sync::{Arc, PoisonError};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, PoisonError},
+};
 
 use super::{
     DestinationView, EventView, RenewView, RotationView, Service, ServiceError, status::Advanced,
@@ -142,6 +145,7 @@ impl Service {
     /// Begins what is due, and drives every rotation as far as it goes now.
     pub(super) async fn renew(&self) -> Result<RenewView, ServiceError> {
         self.deliver_missing().await;
+        let began = self.clock.now();
         let mut view = RenewView {
             schema: 1,
             started: self.begin_due()?,
@@ -164,12 +168,18 @@ impl Service {
                 .min();
             match advanced.rotation {
                 Some(rotation) if rotation.outcome.is_none() => {
-                    let failing = rotation
+                    // What failed before, and was not tried again, is told by what the rotation waits for.
+                    let failing: BTreeSet<String> = rotation
                         .troubles
                         .values()
-                        .map(|trouble| trouble.failure.message.clone());
-                    view.failed
-                        .extend(failing.map(|message| (identity.clone(), message)));
+                        .filter(|trouble| trouble.last >= began)
+                        .map(|trouble| trouble.failure.message.clone())
+                        .collect();
+                    view.failed.extend(
+                        failing
+                            .into_iter()
+                            .map(|message| (identity.clone(), message)),
+                    );
                     view.in_progress
                         .push((identity, rotation.phase(), advanced.decision));
                 }

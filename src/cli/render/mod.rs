@@ -25,7 +25,7 @@ pub(super) fn text(reply: &Reply, now: Timestamp) -> String {
         Reply::Received(view) => writeln!(out, "{}", view.judgement),
         Reply::Inbox { mails, .. } => inbox(&mut out, mails, now),
         Reply::Pem(view) => write!(out, "{}", view.pem),
-        Reply::Probe(report) => probe::probe(&mut out, report),
+        Reply::Probe { report, .. } => probe::probe(&mut out, report),
     };
     out
 }
@@ -244,7 +244,12 @@ fn rotation(out: &mut String, view: &RotationView, now: Timestamp) -> std::fmt::
             writeln!(out, "next          {}", sentence(&decision.next, now))?;
             if let Next::AwaitOperator { answers, .. } = &decision.next {
                 for answer in answers {
-                    writeln!(out, "              $ {answer}")?;
+                    let prompt = if answer.starts_with("countersign ") {
+                        "$ "
+                    } else {
+                        ""
+                    };
+                    writeln!(out, "              {prompt}{answer}")?;
                 }
             }
         }

@@ -277,7 +277,7 @@ impl Deciding<'_> {
         Next::WaitUntil {
             until: again,
             why: format!(
-                "could not {step} ({count} times): {}; {}",
+                "could not {step} (tried {count} times): {}; {}",
                 failure.message, failure.remedy
             ),
         }

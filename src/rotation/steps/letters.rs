@@ -63,7 +63,7 @@ impl<M: Mailer, P: Prober, B: Publisher> Driver<'_, M, P, B> {
                 StepError::from_error(
                     &error,
                     error.is_transient(),
-                    "then wait, or `countersign rotation retry`",
+                    "then wait, or `countersign rotation retry IDENTITY`",
                 )
             })?,
         };
@@ -145,7 +145,7 @@ impl<M: Mailer, P: Prober, B: Publisher> Driver<'_, M, P, B> {
             StepError::from_error(
                 error,
                 false,
-                "mend what it names, then `countersign rotation retry`",
+                "mend what it names, then `countersign rotation retry IDENTITY`",
             )
         };
         let draft = Draft::write(&facts).map_err(|error| fault(&error))?;
@@ -263,7 +263,7 @@ impl<M: Mailer, P: Prober, B: Publisher> Driver<'_, M, P, B> {
         let record = self.records.signer()?.ok_or_else(|| {
             StepError::permanent(
                 "there is no certificate to sign letters with",
-                "run `countersign signer create` or `countersign signer import`, then `countersign rotation retry`",
+                "run `countersign signer create --issuer NAME` or `countersign signer import --key FILE --chain FILE`, then `countersign rotation retry IDENTITY`",
                 Role::Ops,
             )
         })?;

@@ -134,7 +134,7 @@ impl<M: Mailer, P: Prober, B: Publisher> Driver<'_, M, P, B> {
                 let record = self.records.authority(issuer)?.ok_or_else(|| {
                     StepError::permanent(
                         format!("the issuer {issuer} has no keys yet"),
-                        format!("run `countersign issuer create {issuer}`, then `countersign rotation retry {}`", identity.name),
+                        format!("run `countersign issuer create {issuer} --common-name NAME`, then `countersign rotation retry {}`", identity.name),
                         Role::Ops,
                     )
                 })?;
@@ -216,7 +216,7 @@ fn fault(error: &dyn std::error::Error) -> StepError {
     StepError::from_error(
         error,
         false,
-        "mend what it names, then `countersign rotation retry`",
+        "mend what it names, then `countersign rotation retry IDENTITY`",
     )
 }
 
