@@ -8,6 +8,8 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::retry_on_intr;
 use sled::{Batch, Config, Db};
 
 use super::{Change, Engine, EngineError, Stored};
@@ -15,9 +17,14 @@ use crate::files::{IoContext, make_private};
 
 const CACHE_BYTES: u64 = 16 * 1024 * 1024;
 
+/// The file that sled locks for as long as it has the directory open.
+const LOCKED_FILE: &str = "db";
+
 pub(super) struct SledEngine {
+    // The order matters: closed first, then seen to be closed.
     database: Db,
     dir: PathBuf,
+    _closing: Closing,
 }
 
 impl SledEngine {
@@ -32,6 +39,7 @@ impl SledEngine {
         let engine = Self {
             database,
             dir: dir.to_owned(),
+            _closing: Closing(dir.join(LOCKED_FILE)),
         };
         engine.for_each_file(|path| make_private(path).while_trying("make private", path))?;
         Ok(engine)
@@ -94,5 +102,22 @@ impl Engine for SledEngine {
                 .and_then(|file| file.sync_all())
                 .while_trying("make durable", path)
         })
+    }
+}
+
+/// Waits, when dropped, until sled has let go of its file.
+///
+/// Dropping the database is not enough. sled writes its log from a pool of threads, and a thread
+/// that has just written still holds the file, and the lock on it, for a moment longer: whoever
+/// opened the store in that moment would be told that it is in use.
+struct Closing(PathBuf);
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        // Nobody else can have it: the store's own lock is still held. Should the file not open,
+        // there is nothing to wait for.
+        if let Ok(file) = File::open(&self.0) {
+            let _ = retry_on_intr(|| flock(&file, FlockOperation::LockExclusive));
+        }
     }
 }
