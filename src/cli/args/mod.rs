@@ -1,14 +1,20 @@
 //! The arguments. Help, man pages and completions are made from this one definition.
 
+mod identity;
+mod store;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use identity::{IdentityAddArguments, IdentityCommand};
+pub use store::{Engine, StoreCommand, StoreInit};
 
 use super::exit::HELP;
 use crate::{
     config::DEFAULT_PATH,
     model::{
-        Destination, EmailAddress, Fingerprint, IdentityName, IssuerName, KeyAlgorithm, PolicyName,
+        Destination, EmailAddress, Fingerprint, IdentityName, IssuerName, PolicyName,
         rotation::Gate,
     },
     service::GenerationSlot,
@@ -103,41 +109,6 @@ pub enum Command {
 
 #[derive(Debug, Subcommand)]
 #[allow(missing_docs)]
-pub enum StoreCommand {
-    /// Make a new store. Without a key file the passphrase is asked for at the terminal.
-    #[command(after_help = HELP)]
-    Init(StoreInit),
-    /// Read everything, and name what is damaged.
-    #[command(after_help = HELP)]
-    Verify,
-}
-
-#[derive(Args, Debug)]
-#[allow(missing_docs)]
-pub struct StoreInit {
-    /// Where, when there is no configuration file yet.
-    #[arg(long, value_name = "DIRECTORY")]
-    pub path: Option<PathBuf>,
-    /// The storage engine.
-    #[arg(long, value_enum, default_value_t = Engine::Redb)]
-    pub engine: Engine,
-    /// Take the passphrase from a file that only we can read (such as a service manager's credential).
-    #[arg(long, value_name = "FILE", conflicts_with = "new_key_file")]
-    pub passphrase_file: Option<PathBuf>,
-    /// Make a key file there and let it open the store instead of a passphrase.
-    #[arg(long, value_name = "FILE")]
-    pub new_key_file: Option<PathBuf>,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-#[allow(missing_docs)]
-pub enum Engine {
-    Redb,
-    Sled,
-}
-
-#[derive(Debug, Subcommand)]
-#[allow(missing_docs)]
 pub enum ConfigCommand {
     /// Read the configuration with everything that it points at, and name every fault.
     #[command(after_help = HELP)]
@@ -210,68 +181,6 @@ pub enum SignerCommand {
     /// Print the certificates.
     #[command(after_help = HELP)]
     Show,
-}
-
-#[derive(Debug, Subcommand)]
-#[allow(missing_docs)]
-pub enum IdentityCommand {
-    /// Add an identity: makes its key, and its certificate or its request. Nobody is written to yet.
-    #[command(after_help = HELP)]
-    Add(IdentityAddArguments),
-    /// List all identities.
-    #[command(after_help = HELP)]
-    List,
-    /// Show an identity: generations, key states, what is due.
-    #[command(after_help = HELP)]
-    Show {
-        /// Which.
-        identity: IdentityName,
-    },
-    /// Print the certification request that waits for the partner's authority.
-    #[command(after_help = HELP)]
-    ExportRequest {
-        /// Whose.
-        identity: IdentityName,
-    },
-    /// Print the certificate chain of a generation.
-    #[command(after_help = HELP)]
-    ExportCertificate {
-        /// Whose.
-        identity: IdentityName,
-        /// Which generation.
-        #[arg(long, short, value_enum, default_value_t = Slot::Current)]
-        generation: Slot,
-    },
-    /// Take in the chain that the partner's authority has signed; it must match the pending key.
-    #[command(after_help = HELP)]
-    Import {
-        /// Whose.
-        identity: IdentityName,
-        /// The certificates: PEM in any order, PKCS#7, or DER.
-        file: PathBuf,
-    },
-}
-
-#[derive(Args, Debug)]
-#[allow(missing_docs)]
-pub struct IdentityAddArguments {
-    /// Our name for it.
-    pub identity: IdentityName,
-    /// What certifies it, as the configuration names it.
-    #[arg(long)]
-    pub issuer: IssuerName,
-    /// The rules that it lives by.
-    #[arg(long, default_value = "jira-connector")]
-    pub policy: PolicyName,
-    /// A host name for the certificate; the first is also the common name.
-    #[arg(long = "name", value_name = "DNS-NAME", required = true)]
-    pub names: Vec<String>,
-    /// The organisation for the certificate.
-    #[arg(long)]
-    pub organization: Option<String>,
-    /// The kind of key: ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072, rsa-4096 or ed25519.
-    #[arg(long, value_name = "ALGORITHM")]
-    pub key: Option<KeyAlgorithm>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

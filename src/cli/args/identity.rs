@@ -1,0 +1,73 @@
+//! `identity`: the arguments.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::Slot;
+use crate::{
+    cli::exit::HELP,
+    model::{IdentityName, IssuerName, KeyAlgorithm, PolicyName},
+};
+
+#[derive(Debug, Subcommand)]
+#[allow(missing_docs)]
+pub enum IdentityCommand {
+    /// Add an identity: makes its key, and its certificate or its request. Nobody is written to yet.
+    #[command(after_help = HELP)]
+    Add(IdentityAddArguments),
+    /// List all identities.
+    #[command(after_help = HELP)]
+    List,
+    /// Show an identity: generations, key states, what is due.
+    #[command(after_help = HELP)]
+    Show {
+        /// Which.
+        identity: IdentityName,
+    },
+    /// Print the certification request that waits for the partner's authority.
+    #[command(after_help = HELP)]
+    ExportRequest {
+        /// Whose.
+        identity: IdentityName,
+    },
+    /// Print the certificate chain of a generation.
+    #[command(after_help = HELP)]
+    ExportCertificate {
+        /// Whose.
+        identity: IdentityName,
+        /// Which generation.
+        #[arg(long, short, value_enum, default_value_t = Slot::Current)]
+        generation: Slot,
+    },
+    /// Take in the chain that the partner's authority has signed; it must match the pending key.
+    #[command(after_help = HELP)]
+    Import {
+        /// Whose.
+        identity: IdentityName,
+        /// The certificates: PEM in any order, PKCS#7, or DER.
+        file: PathBuf,
+    },
+}
+
+#[derive(Args, Debug)]
+#[allow(missing_docs)]
+pub struct IdentityAddArguments {
+    /// Our name for it.
+    pub identity: IdentityName,
+    /// What certifies it, as the configuration names it.
+    #[arg(long)]
+    pub issuer: IssuerName,
+    /// The rules that it lives by.
+    #[arg(long, default_value = "jira-connector")]
+    pub policy: PolicyName,
+    /// A host name for the certificate; the first is also the common name.
+    #[arg(long = "name", value_name = "DNS-NAME", required = true)]
+    pub names: Vec<String>,
+    /// The organisation for the certificate.
+    #[arg(long)]
+    pub organization: Option<String>,
+    /// The kind of key: ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072, rsa-4096 or ed25519.
+    #[arg(long, value_name = "ALGORITHM")]
+    pub key: Option<KeyAlgorithm>,
+}

@@ -1,0 +1,42 @@
+//! `store`: the arguments.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use crate::cli::exit::HELP;
+
+#[derive(Debug, Subcommand)]
+#[allow(missing_docs)]
+pub enum StoreCommand {
+    /// Make a new store. Without a key file the passphrase is asked for at the terminal.
+    #[command(after_help = HELP)]
+    Init(StoreInit),
+    /// Read everything, and name what is damaged.
+    #[command(after_help = HELP)]
+    Verify,
+}
+
+#[derive(Args, Debug)]
+#[allow(missing_docs)]
+pub struct StoreInit {
+    /// Where, when there is no configuration file yet.
+    #[arg(long, value_name = "DIRECTORY")]
+    pub path: Option<PathBuf>,
+    /// The storage engine.
+    #[arg(long, value_enum, default_value_t = Engine::Redb)]
+    pub engine: Engine,
+    /// Take the passphrase from a file that only we can read (such as a service manager's credential).
+    #[arg(long, value_name = "FILE", conflicts_with = "new_key_file")]
+    pub passphrase_file: Option<PathBuf>,
+    /// Make a key file there and let it open the store instead of a passphrase.
+    #[arg(long, value_name = "FILE")]
+    pub new_key_file: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+#[allow(missing_docs)]
+pub enum Engine {
+    Redb,
+    Sled,
+}
