@@ -34,7 +34,7 @@ pub(super) async fn ask(
                 "{fault}; the daemon goes on with the configuration before it"
             ));
         }
-        return daemon::call(&socket, &request)
+        return daemon::call(&socket, &service::command(), &request)
             .await
             .map_err(|error| match error {
                 daemon::ClientError::Refused(refusal) => refusal,
@@ -42,7 +42,7 @@ pub(super) async fn ask(
             });
     }
     let service = open(terminal, config?, false)?;
-    service.handle(request).await
+    service.handle(service::command(), request).await
 }
 
 /// Opens the store.

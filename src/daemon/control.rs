@@ -1,15 +1,15 @@
 //! HTTP and JSON on the control socket, so that `curl --unix-socket` can ask too.
 //!
 //! `GET` never changes anything; what changes something is `POST /v1/call` with a request as JSON,
-//! or `POST /v1/exchange/receive` with a mail as it is.
+//! or `POST /v1/exchange/receive` with a mail as it is. Who asks is what the kernel says of the other end.
 
 use std::{sync::Arc, time::Duration};
 
 use axum::{
-    Json, Router,
+    Extension, Json, Router,
     body::Bytes,
     extract::{DefaultBodyLimit, Path, State},
-    http::StatusCode,
+    http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -23,8 +23,11 @@ use tokio::{
 use tracing::warn;
 
 use crate::{
-    model::IdentityName,
-    service::{ErrorKind, Reply, Request, Service, ServiceError},
+    model::{
+        IdentityName,
+        audit::{Actor, ActorKind},
+    },
+    service::{ErrorKind, Reply, Request, Service, ServiceError, claims_of_process, login_of},
 };
 
 /// Conversations at once; more are made to wait.
@@ -35,6 +38,9 @@ const HEAD: Duration = Duration::from_secs(10);
 
 /// The largest request, in bytes: a mail with attachments, written as JSON numbers.
 const LARGEST: usize = 64 << 20;
+
+/// A header in which our own command line says by whom `sudo` was called: a claim.
+pub(super) const SUDO_UID: &str = "x-countersign-sudo-uid";
 
 pub(super) async fn serve(service: Arc<Service>, listener: UnixListener) {
     let router = Router::new()
@@ -69,13 +75,24 @@ pub(super) async fn serve(service: Arc<Service>, listener: UnixListener) {
 }
 
 async fn converse(router: Router, stream: UnixStream) {
-    match stream.peer_cred() {
-        Ok(peer) if peer.uid() == geteuid().as_raw() || peer.uid() == 0 => {}
+    let peer = match stream.peer_cred() {
+        Ok(peer) if peer.uid() == geteuid().as_raw() || peer.uid() == 0 => peer,
         Ok(peer) => return warn!(user = peer.uid(), "turned away at the control socket"),
         Err(error) => return warn!(%error, "a peer without credentials was turned away"),
-    }
-    let answer = service_fn(move |request: hyper::Request<Incoming>| {
+    };
+    let actor = Actor {
+        by: ActorKind::Peer,
+        uid: peer.uid(),
+        gid: peer.gid(),
+        pid: peer.pid(),
+        login: login_of(peer.uid()).map(Into::into),
+        claims: claims_of_process(peer.pid(), None),
+    };
+    let answer = service_fn(move |mut request: hyper::Request<Incoming>| {
         let mut router = router.clone();
+        let mut actor = actor.clone();
+        actor.claims.sudo_uid = claimed(request.headers());
+        request.extensions_mut().insert(actor);
         async move {
             tower_service::Service::call(&mut router, request.map(axum::body::Body::new)).await
         }
@@ -89,16 +106,30 @@ async fn converse(router: Router, stream: UnixStream) {
     }
 }
 
+/// Who called `sudo` before calling us, if the peer says so.
+fn claimed(headers: &HeaderMap) -> Option<u32> {
+    headers.get(SUDO_UID)?.to_str().ok()?.parse().ok()
+}
+
 type Answer = Result<Json<Reply>, Refused>;
 
-async fn call(State(service): State<Arc<Service>>, Json(request): Json<Request>) -> Answer {
-    answer(&service, request).await
+async fn call(
+    State(service): State<Arc<Service>>,
+    Extension(actor): Extension<Actor>,
+    Json(request): Json<Request>,
+) -> Answer {
+    answer(&service, actor, request).await
 }
 
 /// A mail as it is (RFC 5322), for mail filters that speak HTTP.
-async fn receive(State(service): State<Arc<Service>>, mail: Bytes) -> Answer {
+async fn receive(
+    State(service): State<Arc<Service>>,
+    Extension(actor): Extension<Actor>,
+    mail: Bytes,
+) -> Answer {
     answer(
         &service,
+        actor,
         Request::ExchangeReceive {
             mail: mail.to_vec(),
         },
@@ -106,32 +137,37 @@ async fn receive(State(service): State<Arc<Service>>, mail: Bytes) -> Answer {
     .await
 }
 
-async fn status(State(service): State<Arc<Service>>) -> Answer {
-    answer(&service, Request::Status).await
+async fn status(State(service): State<Arc<Service>>, Extension(actor): Extension<Actor>) -> Answer {
+    answer(&service, actor, Request::Status).await
 }
 
-async fn identities(State(service): State<Arc<Service>>) -> Answer {
-    answer(&service, Request::IdentityList).await
+async fn identities(
+    State(service): State<Arc<Service>>,
+    Extension(actor): Extension<Actor>,
+) -> Answer {
+    answer(&service, actor, Request::IdentityList).await
 }
 
 async fn identity(
     State(service): State<Arc<Service>>,
+    Extension(actor): Extension<Actor>,
     Path(identity): Path<IdentityName>,
 ) -> Answer {
-    answer(&service, Request::IdentityShow { identity }).await
+    answer(&service, actor, Request::IdentityShow { identity }).await
 }
 
 async fn rotation(
     State(service): State<Arc<Service>>,
+    Extension(actor): Extension<Actor>,
     Path(identity): Path<IdentityName>,
 ) -> Answer {
-    answer(&service, Request::RotationShow { identity }).await
+    answer(&service, actor, Request::RotationShow { identity }).await
 }
 
 /// Carried out in a task of its own: a caller who hangs up half way does not stop what was begun.
-async fn answer(service: &Arc<Service>, request: Request) -> Answer {
+async fn answer(service: &Arc<Service>, actor: Actor, request: Request) -> Answer {
     let service = service.clone();
-    let handled = tokio::spawn(async move { service.handle(request).await }).await;
+    let handled = tokio::spawn(async move { service.handle(actor, request).await }).await;
     match handled {
         Ok(Ok(reply)) => Ok(Json(reply)),
         Ok(Err(error)) => Err(Refused(error)),

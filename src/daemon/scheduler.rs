@@ -49,7 +49,9 @@ pub(super) async fn run(service: Arc<Service>) {
                 .is_none_or(tokio::task::JoinHandle::is_finished)
         {
             let service = service.clone();
-            delivering = Some(tokio::spawn(async move { service.deliver_missing().await }));
+            delivering = Some(tokio::spawn(async move {
+                service.deliver_missing(service.itself()).await
+            }));
         }
         match due(&service, &wakes, look_at_all, now) {
             Ok(due) => {
@@ -64,7 +66,7 @@ pub(super) async fn run(service: Arc<Service>) {
                     let (service, places) = (service.clone(), places.clone());
                     driven.spawn(async move {
                         let _place = places.acquire_owned().await;
-                        let advanced = service.advance(&identity).await;
+                        let advanced = service.advance(service.itself(), &identity).await;
                         (identity, advanced)
                     });
                 }
@@ -120,7 +122,7 @@ fn due(
     now: Timestamp,
 ) -> Result<Vec<IdentityName>, ServiceError> {
     if all {
-        for identity in service.begin_due()? {
+        for identity in service.begin_due(service.itself())? {
             info!(%identity, "its rotation begins: the lead times say that it is time");
         }
         return service.rotating();

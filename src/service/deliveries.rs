@@ -4,7 +4,9 @@
 use super::{FaultSource, Service, ServiceError};
 use crate::{
     delivery::{Publisher, Sink},
-    model::{ConnectorName, Destination, GenerationNumber, Identity, rotation::RotationId},
+    model::{
+        ConnectorName, Destination, GenerationNumber, Identity, audit::Author, rotation::RotationId,
+    },
     rotation::handover,
 };
 
@@ -39,7 +41,7 @@ impl Service {
     }
 
     /// Publishes to every reader of files that lacks what it should have.
-    pub async fn deliver_missing(&self) {
+    pub async fn deliver_missing(&self, by: &Author) {
         let config = self.config();
         let mut faults = Vec::new();
         for (name, connector) in &config.connectors {

@@ -9,7 +9,7 @@ use crate::{
     config::{Config, MailConfig, MailSecurity},
     delivery::Sinks,
     exchange::{Security, Sender, SmtpMailer, SmtpSettings},
-    model::{GenerationNumber, Identity, Lapse},
+    model::{GenerationNumber, Identity, Lapse, audit::Author},
     pki::{Credentials, PrivateKey},
     probe::{ProbeLimits, TlsProber},
     rotation::{Driver, Setting},
@@ -83,9 +83,11 @@ impl Service {
 
     pub(super) fn driver<'a>(
         &'a self,
+        by: &'a Author,
         ports: &'a Ports,
     ) -> Driver<'a, SmtpMailer, TlsProber, Sinks> {
         Driver {
+            author: by,
             records: &self.records,
             setting: &ports.setting,
             mailer: ports.mailer.as_ref(),
