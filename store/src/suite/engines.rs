@@ -9,7 +9,6 @@ for_each_engine!(
     a_scan_is_in_order_and_stays_within_its_prefix,
     a_removed_key_is_gone,
     large_values_come_back_whole,
-    what_is_closed_can_be_opened_at_once,
 );
 
 fn put(key: &[u8], value: &[u8]) -> Change {
@@ -89,15 +88,4 @@ fn large_values_come_back_whole(kind: EngineKind) {
     drop(engine);
     let engine = kind.open(dir.path()).unwrap();
     assert!(engine.get(b"large").unwrap().unwrap() == large);
-}
-
-fn what_is_closed_can_be_opened_at_once(kind: EngineKind) {
-    let dir = tempfile::tempdir().unwrap();
-    drop(kind.create(dir.path()).unwrap());
-    for round in 0..50_u8 {
-        let engine = kind.open(dir.path()).unwrap();
-        for number in 0..8 {
-            engine.apply(&[put(&[number], &vec![round; 4096])]).unwrap();
-        }
-    }
 }
