@@ -7,9 +7,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::path::Path;
+
+use sha2::{Digest, Sha256};
 
 use crate::record::{Node, ROOT, Recording, Start, Step};
 
@@ -53,13 +54,13 @@ impl Loss {
 }
 
 /// What is found when the power comes back.
-#[derive(Clone, Debug, Default, Hash)]
+#[derive(Clone, Debug, Default)]
 pub struct Image {
     entries: BTreeMap<String, Entry>,
 }
 
 /// A file or directory.
-#[derive(Clone, Debug, Hash)]
+#[derive(Clone, Debug)]
 pub enum Entry {
     /// Its names.
     Directory(BTreeMap<String, Entry>),
@@ -86,11 +87,29 @@ impl Image {
         write(&self.entries, path)
     }
 
-    /// Equal images have equal digests; others, as good as never.
-    pub fn digest(&self) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        self.hash(&mut hasher);
-        hasher.finish()
+    /// Equal images have equal digests; others do not.
+    pub fn digest(&self) -> [u8; 32] {
+        let mut hasher = Sha256::new();
+        absorb(&self.entries, &mut hasher);
+        hasher.finalize().into()
+    }
+
+    /// The same with one file changed, under a path that [`files`](Self::files) gave.
+    #[must_use]
+    pub fn with(&self, path: &str, content: Vec<u8>) -> Self {
+        fn put(entries: &mut BTreeMap<String, Entry>, path: &str, content: Vec<u8>) {
+            match path.split_once('/') {
+                Some((name, rest)) => {
+                    if let Some(Entry::Directory(entries)) = entries.get_mut(name) {
+                        put(entries, rest, content);
+                    }
+                }
+                None => drop(entries.insert(path.to_owned(), Entry::File(content))),
+            }
+        }
+        let mut changed = self.clone();
+        put(&mut changed.entries, path, content);
+        changed
     }
 
     /// Every file with its content, under its path.
@@ -98,6 +117,25 @@ impl Image {
         let mut files = BTreeMap::new();
         collect(&self.entries, "", &mut files);
         files
+    }
+}
+
+fn absorb(entries: &BTreeMap<String, Entry>, hasher: &mut Sha256) {
+    hasher.update((entries.len() as u64).to_be_bytes());
+    for (name, entry) in entries {
+        hasher.update((name.len() as u64).to_be_bytes());
+        hasher.update(name);
+        match entry {
+            Entry::Directory(entries) => {
+                hasher.update(*b"d");
+                absorb(entries, hasher);
+            }
+            Entry::File(bytes) => {
+                hasher.update(*b"f");
+                hasher.update((bytes.len() as u64).to_be_bytes());
+                hasher.update(bytes);
+            }
+        }
     }
 }
 

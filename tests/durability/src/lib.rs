@@ -19,5 +19,7 @@ pub mod powercut;
 pub mod record;
 /// From strace's text to calls.
 pub mod strace;
+/// Judging and counting.
+pub mod tally;
 /// What the store is busy with.
 pub mod workload;

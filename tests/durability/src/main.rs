@@ -14,7 +14,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::str::FromStr;
 
-use countersign_durability::{powercut, workload};
+use countersign_durability::{flip, powercut, workload};
 use countersign_store::{EngineKind, InitOptions, KeyFile, Store, Unlock};
 
 fn main() -> ExitCode {
@@ -89,9 +89,13 @@ fn flips(engine: &str, rest: &[&str]) -> Result<(), Box<dyn Error>> {
     let [stride, seed] = rest else {
         return Err("two numbers are needed: STRIDE SEED".into());
     };
-    let engine: EngineKind = engine.parse()?;
+    let (stride, seed) = (parsed(stride)?, parsed(seed)?);
     quiet();
-    let _ = (engine, stride, seed);
+    let small = flip::Small::new(engine.parse()?)?;
+    let flips = small.flip(stride, seed)?;
+    println!("{engine}, one byte of every {stride} changed\n{flips}");
+    let cuts = small.truncate(stride, seed)?;
+    println!("{engine}, cut short at one length of every {stride}\n{cuts}");
     Ok(())
 }
 
