@@ -292,7 +292,7 @@ impl Inner {
 
     pub(crate) fn scan(&self, prefix: &[u8]) -> Result<Vec<Stored>> {
         self.engine
-            .scan(prefix)
+            .page(prefix, None, usize::MAX)
             .map_err(|source| self.failed_to("read", source))
     }
 
