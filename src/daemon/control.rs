@@ -9,7 +9,7 @@ use axum::{
     Extension, Json, Router,
     body::Bytes,
     extract::{DefaultBodyLimit, Path, State},
-    http::{HeaderMap, StatusCode},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -22,12 +22,13 @@ use tokio::{
 };
 use tracing::warn;
 
+use super::{desk::Desk, keyring};
 use crate::{
     model::{
         IdentityName,
         audit::{Actor, ActorKind},
     },
-    service::{ErrorKind, Reply, Request, Service, ServiceError, claims_of_process, login_of},
+    service::{ErrorKind, Reply, Request, ServiceError, claims_of_process, login_of},
 };
 
 /// Conversations at once; more are made to wait.
@@ -42,16 +43,17 @@ const LARGEST: usize = 64 << 20;
 /// A header in which our own command line says by whom `sudo` was called: a claim.
 pub(super) const SUDO_UID: &str = "x-countersign-sudo-uid";
 
-pub(super) async fn serve(service: Arc<Service>, listener: UnixListener) {
+pub(super) async fn serve(desk: Arc<Desk>, listener: UnixListener) {
     let router = Router::new()
         .route("/v1/call", post(call))
         .route("/v1/exchange/receive", post(receive))
+        .route(keyring::PATH, post(keyring))
         .route("/v1/status", get(status))
         .route("/v1/identities", get(identities))
         .route("/v1/identities/{identity}", get(identity))
         .route("/v1/rotations/{identity}", get(rotation))
         .layer(DefaultBodyLimit::max(LARGEST))
-        .with_state(service);
+        .with_state(desk);
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
         let Ok(place) = places.clone().acquire_owned().await else {
@@ -100,7 +102,8 @@ async fn converse(router: Router, stream: UnixStream) {
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)
-        .serve_connection(TokioIo::new(stream), answer);
+        .serve_connection(TokioIo::new(stream), answer)
+        .with_upgrades();
     if let Err(error) = connection.await {
         tracing::debug!(%error, "a conversation at the control socket ended early");
     }
@@ -114,21 +117,21 @@ fn claimed(headers: &HeaderMap) -> Option<u32> {
 type Answer = Result<Json<Reply>, Refused>;
 
 async fn call(
-    State(service): State<Arc<Service>>,
+    State(desk): State<Arc<Desk>>,
     Extension(actor): Extension<Actor>,
     Json(request): Json<Request>,
 ) -> Answer {
-    answer(&service, actor, request).await
+    answer(&desk, actor, request).await
 }
 
 /// A mail as it is (RFC 5322), for mail filters that speak HTTP.
 async fn receive(
-    State(service): State<Arc<Service>>,
+    State(desk): State<Arc<Desk>>,
     Extension(actor): Extension<Actor>,
     mail: Bytes,
 ) -> Answer {
     answer(
-        &service,
+        &desk,
         actor,
         Request::ExchangeReceive {
             mail: mail.to_vec(),
@@ -137,37 +140,71 @@ async fn receive(
     .await
 }
 
-async fn status(State(service): State<Arc<Service>>, Extension(actor): Extension<Actor>) -> Answer {
-    answer(&service, actor, Request::Status).await
+async fn status(State(desk): State<Arc<Desk>>, Extension(actor): Extension<Actor>) -> Answer {
+    answer(&desk, actor, Request::Status).await
 }
 
-async fn identities(
-    State(service): State<Arc<Service>>,
-    Extension(actor): Extension<Actor>,
-) -> Answer {
-    answer(&service, actor, Request::IdentityList).await
+async fn identities(State(desk): State<Arc<Desk>>, Extension(actor): Extension<Actor>) -> Answer {
+    answer(&desk, actor, Request::IdentityList).await
 }
 
 async fn identity(
-    State(service): State<Arc<Service>>,
+    State(desk): State<Arc<Desk>>,
     Extension(actor): Extension<Actor>,
     Path(identity): Path<IdentityName>,
 ) -> Answer {
-    answer(&service, actor, Request::IdentityShow { identity }).await
+    answer(&desk, actor, Request::IdentityShow { identity }).await
 }
 
 async fn rotation(
-    State(service): State<Arc<Service>>,
+    State(desk): State<Arc<Desk>>,
     Extension(actor): Extension<Actor>,
     Path(identity): Path<IdentityName>,
 ) -> Answer {
-    answer(&service, actor, Request::RotationShow { identity }).await
+    answer(&desk, actor, Request::RotationShow { identity }).await
+}
+
+/// Secrets do not come by HTTP: the conversation goes on as frames (see [`keyring`]).
+async fn keyring(
+    State(desk): State<Arc<Desk>>,
+    Extension(actor): Extension<Actor>,
+    mut call: axum::extract::Request,
+) -> Response {
+    let wanted = call.headers().get(header::UPGRADE);
+    let upgrade = match wanted {
+        Some(protocol) if protocol == keyring::PROTOCOL => hyper::upgrade::on(&mut call),
+        _ => {
+            return Refused(
+                ServiceError::failed("this is for secrets, which do not come by HTTP")
+                    .hint("countersign store --help"),
+            )
+            .into_response();
+        }
+    };
+    tokio::spawn(async move {
+        let conversation = async {
+            let upgraded = upgrade.await.ok()?;
+            let mut stream = keyring::bare(upgraded)?;
+            let request = tokio::time::timeout(HEAD, keyring::read_request(&mut stream)).await;
+            let (request, secrets) = request.ok()?.ok()?;
+            let answer = desk.answer_keyring(actor, request, secrets).await;
+            keyring::write_answer(&mut stream, answer).await.ok()
+        };
+        if conversation.await.is_none() {
+            tracing::debug!("a conversation about secrets ended early");
+        }
+    });
+    let headers = [
+        (header::CONNECTION, "upgrade"),
+        (header::UPGRADE, keyring::PROTOCOL),
+    ];
+    (StatusCode::SWITCHING_PROTOCOLS, headers).into_response()
 }
 
 /// Carried out in a task of its own: a caller who hangs up half way does not stop what was begun.
-async fn answer(service: &Arc<Service>, actor: Actor, request: Request) -> Answer {
-    let service = service.clone();
-    let handled = tokio::spawn(async move { service.handle(actor, request).await }).await;
+async fn answer(desk: &Arc<Desk>, actor: Actor, request: Request) -> Answer {
+    let desk = desk.clone();
+    let handled = tokio::spawn(async move { desk.answer(actor, request).await }).await;
     match handled {
         Ok(Ok(reply)) => Ok(Json(reply)),
         Ok(Err(error)) => Err(Refused(error)),
