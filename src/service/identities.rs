@@ -63,7 +63,7 @@ impl Service {
             rotation: None,
         };
         // Everything that it points at has to be there before anything is written.
-        let ports = self.ports(&identity)?;
+        let ports = self.ports(by, &identity)?;
         self.driver(by, &ports)
             .rehearse(&identity)
             .await

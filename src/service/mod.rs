@@ -9,6 +9,7 @@ mod exchange;
 mod identities;
 mod issuers;
 mod keyring;
+mod ledger;
 mod probing;
 mod request;
 mod rotations;
@@ -39,6 +40,7 @@ pub use views::{
 pub use who::{claims_of_process, command, login_of};
 pub use wiring::{SystemClock, system_clock};
 
+use self::ledger::Ledger;
 use crate::{
     config::Config,
     delivery::ConnectorHub,
@@ -63,7 +65,7 @@ pub enum FaultSource {
 
 /// One open store with its configuration, and everything that can be asked of it.
 pub struct Service {
-    records: Records,
+    records: Arc<Records>,
     config: ArcSwap<Config>,
     hub: Arc<ConnectorHub>,
     clock: Arc<dyn Clock>,
@@ -86,7 +88,13 @@ impl Service {
         clock: Arc<dyn Clock>,
         since: Option<Timestamp>,
     ) -> Self {
-        let hub = ConnectorHub::new(clock.clone());
+        let (records, itself) = (Arc::new(records), Author::new(who::itself()));
+        let ledger = Ledger {
+            records: records.clone(),
+            clock: clock.clone(),
+            author: itself.clone(),
+        };
+        let hub = ConnectorHub::new(clock.clone(), Arc::new(ledger));
         Self {
             records,
             config: ArcSwap::from_pointee(config),
@@ -95,7 +103,7 @@ impl Service {
             observer: Arc::new(Silent),
             faults: Mutex::default(),
             since,
-            itself: Author::new(who::itself()),
+            itself,
             driving: Mutex::default(),
             changed: Notify::new(),
         }
@@ -141,6 +149,14 @@ impl Service {
     /// The author of what the program does by itself.
     pub fn itself(&self) -> &Author {
         &self.itself
+    }
+
+    fn ledger(&self, author: Author) -> Ledger {
+        Ledger {
+            records: self.records.clone(),
+            clock: self.clock.clone(),
+            author,
+        }
     }
 
     /// What time it is.

@@ -252,7 +252,7 @@ impl Service {
                 decision: None,
             });
         };
-        let ports = self.ports(&found)?;
+        let ports = self.ports(by, &found)?;
         let decision = self.driver(by, &ports).advance(identity).await?;
         let id = RotationId {
             identity: identity.clone(),
@@ -279,7 +279,7 @@ impl Service {
             identity: identity.clone(),
             generation,
         };
-        let ports = self.ports(&found)?;
+        let ports = self.ports(by, &found)?;
         let driver = self.driver(by, &ports);
         if matches!(
             driver.decision(&id)?.next,
@@ -306,7 +306,7 @@ impl Service {
         let next = match rotation.outcome {
             Some(_) => None,
             None => {
-                let ports = self.ports(&identity)?;
+                let ports = self.ports(&self.itself, &identity)?;
                 Some(self.driver(&self.itself, &ports).decision(&rotation.id)?)
             }
         };

@@ -62,7 +62,7 @@ impl Service {
         })
     }
 
-    pub(super) fn ports(&self, identity: &Identity) -> Result<Ports, ServiceError> {
+    pub(super) fn ports(&self, by: &Author, identity: &Identity) -> Result<Ports, ServiceError> {
         let config = self.config();
         let mailer = config.mail.as_ref().map(mailer).transpose()?;
         let sinks = config
@@ -77,6 +77,7 @@ impl Service {
             sinks: Sinks {
                 sinks,
                 hub: self.hub().clone(),
+                exports: Arc::new(self.ledger(by.clone())),
             },
         })
     }
