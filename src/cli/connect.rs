@@ -6,6 +6,7 @@ use super::{terminal::Terminal, unlock};
 use crate::{
     config::Config,
     daemon,
+    model::audit::Author,
     service::{self, Reply, Request, Service, ServiceError},
 };
 
@@ -59,5 +60,7 @@ pub(super) fn refusal(error: daemon::ClientError) -> ServiceError {
 /// Opens the store.
 pub(super) fn open(terminal: Terminal, config: Config) -> Result<Service, ServiceError> {
     let records = unlock::open(terminal, &config.store)?;
-    Ok(Service::new(records, config, service::system_clock(), None))
+    let service = Service::new(records, config, service::system_clock(), None);
+    service.tell_opened(&Author::new(service::command()), None)?;
+    Ok(service)
 }

@@ -2,7 +2,7 @@
 
 use super::{
     InboxView, LetterView, RotationView, Service, ServiceError, Statement, error::chain,
-    rotations::signed_name, who::digest,
+    rotations::signed_name,
 };
 use crate::{
     exchange::{Expectations, Inbound, OpenOffer, Refusal, evaluate, smime::DecryptionKey},
@@ -13,6 +13,7 @@ use crate::{
         one_line,
         rotation::{Fact, Rotation, Step},
     },
+    pki::digest_of,
     records::{Batch, InboxRecord, Versioned},
 };
 
@@ -129,7 +130,7 @@ impl Service {
         let weighed = Action::MailWeighed {
             message_id: id.clone(),
             from: record.from.clone(),
-            digest: digest(mail),
+            digest: digest_of(mail),
             accepted: record.accepted,
             judgement: judgement.as_str().into(),
         };

@@ -10,6 +10,7 @@ mod identities;
 mod issuers;
 mod keyring;
 mod ledger;
+mod opening;
 mod probing;
 mod request;
 mod rotations;
@@ -30,6 +31,7 @@ use tokio::sync::Notify;
 
 pub use error::{ErrorKind, ServiceError};
 pub use keyring::{KeyringReply, KeyringRequest};
+pub use opening::FailedAttempts;
 pub use request::{GenerationSlot, IdentityAdd, Reply, Request, Statement};
 pub use standing::{Standing, StandingView};
 pub use status::Advanced;
@@ -120,12 +122,15 @@ impl Service {
         self.config.load_full()
     }
 
-    /// Puts another configuration in force, and takes back the faults of the one before.
-    pub fn reconfigure(&self, config: Config) {
+    /// Puts another configuration in force, and takes back the faults of the one before. One that the audit log
+    /// cannot tell of is not put in force.
+    pub fn reconfigure(&self, config: Config) -> Result<(), ServiceError> {
+        self.tell_configuration(&config)?;
         self.config.store(Arc::new(config));
         self.set_faults(FaultSource::Configuration, Vec::new());
         self.seat_connectors();
         self.changed.notify_one();
+        Ok(())
     }
 
     /// Shows what is wrong, in the place of what was wrong there before.

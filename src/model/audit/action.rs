@@ -524,6 +524,6 @@ pub enum Stage {
 pub struct ConfigurationFile {
     /// Where it lies.
     pub path: Line,
-    /// SHA-256 of what it held; `None` when it could not be read.
-    pub digest: Option<Digest>,
+    /// SHA-256 of what was read.
+    pub digest: Digest,
 }
