@@ -3,6 +3,7 @@
 //! The command line hands a [`Request`] to the daemon's socket when one runs, and to a [`Service`] of its
 //! own when none does: the same value, the same code, the same [`Reply`].
 
+mod audit;
 mod deliveries;
 mod error;
 mod exchange;
@@ -29,6 +30,7 @@ use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
+pub use audit::{AuditFilter, AuditPage, AuditReply, AuditRequest, AuditVerdict};
 pub use error::{ErrorKind, ServiceError};
 pub use keyring::{KeyringReply, KeyringRequest};
 pub use opening::FailedAttempts;
@@ -203,6 +205,7 @@ impl Service {
 
     async fn answer(&self, by: &Author, request: Request) -> Result<Reply, ServiceError> {
         Ok(match request {
+            Request::Audit(request) => Reply::Audit(self.audit(by, request).await?),
             Request::Status => Reply::Status(self.status()?),
             Request::Renew => Reply::Renewed(self.renew(by).await?),
             Request::IdentityAdd(add) => Reply::Identity(self.add_identity(by, add).await?),

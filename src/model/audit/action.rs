@@ -39,6 +39,13 @@ pub enum Action {
     LogExported,
 
     // --- the store ---
+    /// The store was made.
+    StoreMade {
+        /// What keeps the records.
+        engine: Line,
+        /// Where the store is.
+        store: Line,
+    },
     /// The store was opened.
     StoreOpened {
         /// By a daemon, which keeps it open; else by a command that ends at once.

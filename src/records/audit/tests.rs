@@ -75,12 +75,12 @@ impl Place {
     }
 
     fn lines(&self) -> Vec<String> {
-        let page = self.records.log_page(0, usize::MAX).unwrap();
+        let page = self.records.log_page(0, u64::MAX).unwrap();
         page.into_iter().map(|line| line.text).collect()
     }
 
     fn head(&self) -> SignedHead {
-        self.records.signed_head(at(10_000)).unwrap().unwrap()
+        self.records.signed_head(at(10_000)).unwrap().unwrap().0
     }
 }
 
