@@ -105,3 +105,41 @@ fn nothing_of_a_file_is_repeated_in_a_refusal() {
         assert!(!shown.contains("65, 66, 67"), "{shown}");
     }
 }
+
+mod keytool;
+mod openssl;
+
+/// A directory in which other programs write files.
+struct Desk(tempfile::TempDir);
+
+impl Desk {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    /// Runs a command line of words; whether it was content, and what it printed.
+    #[track_caller]
+    fn run(&self, line: &str) -> Vec<u8> {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let output = std::process::Command::new(words[0])
+            .args(&words[1..])
+            .current_dir(self.0.path())
+            .output()
+            .unwrap_or_else(|error| {
+                panic!(
+                    "{}: {error}; scripts/test installs what the tests need",
+                    words[0]
+                )
+            });
+        assert!(
+            output.status.success(),
+            "{line}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        output.stdout
+    }
+
+    fn file(&self, name: &str) -> Vec<u8> {
+        std::fs::read(self.0.path().join(name)).unwrap()
+    }
+}
