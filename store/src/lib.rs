@@ -111,6 +111,7 @@ pub use lineage::{Lineage, STORE_COLLECTION};
 pub use load::Loader;
 pub use replace::{Replaced, replace_store, room_beside};
 pub use secret::{KeyFile, Passphrase, Unlock};
+pub use slot::{SlotInfo, SlotKind};
 pub use store::{InitOptions, Store};
 pub use survey::{Survey, Verification};
 pub use transaction::{Expect, Transaction};

@@ -12,7 +12,7 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::io::retry_on_intr;
 use sled::{Batch, Config, Db};
 
-use super::{Change, Engine, EngineError, Stored};
+use super::{Change, Engine, EngineError, Reader, Stored, first};
 use crate::files::{IoContext, make_private};
 
 const CACHE_BYTES: u64 = 16 * 1024 * 1024;
@@ -63,7 +63,7 @@ impl SledEngine {
     }
 }
 
-impl Engine for SledEngine {
+impl Reader for SledEngine {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, EngineError> {
         Ok(self
             .database
@@ -72,19 +72,28 @@ impl Engine for SledEngine {
             .map(|value| value.to_vec()))
     }
 
-    fn scan(&self, prefix: &[u8]) -> Result<Vec<Stored>, EngineError> {
-        self.database
-            .scan_prefix(prefix)
-            .map(|entry| {
-                entry.map(|(key, value)| Stored {
-                    key: key.to_vec(),
-                    value: value.to_vec(),
-                })
-            })
-            .collect::<Result<_, _>>()
-            .map_err(EngineError::Sled)
+    fn page(
+        &self,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<Stored>, EngineError> {
+        let mut found = Vec::new();
+        for entry in self.database.range::<&[u8], _>(first(prefix, after)) {
+            let (key, value) = entry.map_err(EngineError::Sled)?;
+            if found.len() == limit || !key.starts_with(prefix) {
+                break;
+            }
+            found.push(Stored {
+                key: key.to_vec(),
+                value: value.to_vec(),
+            });
+        }
+        Ok(found)
     }
+}
 
+impl Engine for SledEngine {
     fn apply(&self, changes: &[Change]) -> Result<(), EngineError> {
         let mut batch = Batch::default();
         for Change { key, value } in changes {
@@ -103,6 +112,10 @@ impl Engine for SledEngine {
                 .while_trying("make durable", path)
         })
     }
+
+    fn snapshot(&self) -> Result<Option<Box<dyn Reader + '_>>, EngineError> {
+        Ok(None)
+    }
 }
 
 /// Waits, when dropped, until sled has let go of its file.
@@ -119,5 +132,31 @@ impl Drop for Closing {
         if let Ok(file) = File::open(&self.0) {
             let _ = retry_on_intr(|| flock(&file, FlockOperation::LockExclusive));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{RecvTimeoutError, channel};
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn closing_waits_for_who_still_holds_the_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(LOCKED_FILE);
+        let held = File::create(&path).unwrap();
+        flock(&held, FlockOperation::LockExclusive).unwrap();
+        let (closed, told) = channel();
+        let closing = std::thread::spawn(move || {
+            drop(Closing(path));
+            closed.send(()).unwrap();
+        });
+        let early = told.recv_timeout(Duration::from_millis(200));
+        assert_eq!(early, Err(RecvTimeoutError::Timeout));
+        drop(held);
+        told.recv().unwrap();
+        closing.join().unwrap();
     }
 }
