@@ -5,6 +5,7 @@ mod audit;
 mod connect;
 mod exit;
 mod generate;
+mod hint;
 mod keyring;
 mod offline;
 mod render;
@@ -47,6 +48,7 @@ pub fn main() -> Exit {
         }
     };
     let terminal = Terminal::new();
+    let config = arguments.config.clone();
     if let Err(error) = unreadable {
         terminal.warning(&format!(
             "this process could not be kept from core dumps: {error}"
@@ -66,7 +68,8 @@ pub fn main() -> Exit {
     };
     match runtime.block_on(run(terminal, arguments)) {
         Ok(exit) => exit,
-        Err(error) => {
+        Err(mut error) => {
+            error.hint = error.hint.map(|hint| hint::with_config(&hint, &config));
             terminal.error(&error);
             Exit::from(&error)
         }
@@ -92,7 +95,9 @@ async fn run(terminal: Terminal, arguments: Arguments) -> Result<Exit, ServiceEr
         Command::Policy(PolicyCommand::Explain { policy }) => {
             offline::explain_policy(output, &config, &policy)
         }
-        Command::Completions { shell } => Ok(generate::completions(terminal, shell)),
+        Command::Completions { shell } => {
+            generate::completions(terminal, shell).map(|()| Exit::Done)
+        }
         Command::Man { directory } => generate::man_pages(&directory).map(|()| Exit::Done),
         Command::Daemon => serve::daemon(terminal, &config).await,
         Command::Demo { concurrency } => tell_the_story(output, concurrency).await,
@@ -124,8 +129,7 @@ impl Output {
         } else {
             text()
         };
-        self.terminal.result(&text);
-        Ok(())
+        self.terminal.result(&text)
     }
 }
 
@@ -144,7 +148,7 @@ async fn answer(output: Output, config: &Path, request: Request) -> Result<Exit,
     };
     output.print(&reply, || render::text(&reply, clock.now()))?;
     if let (false, Some(hint)) = (by_itself || output.json, render::next_step(&reply)) {
-        output.terminal.hint(&hint);
+        output.terminal.hint(&hint::with_config(&hint, config));
     }
     Ok(exit)
 }

@@ -9,6 +9,7 @@ use std::{
 
 use aws_lc_rs::digest;
 use rustix::fs::{CWD, Gid, RenameFlags, Uid, fchown, renameat_with};
+use rustix::process::geteuid;
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 
 use super::{FileSink, error::DeliveryError, exports::Outlet, handover::Handover};
@@ -27,7 +28,7 @@ pub(super) fn publish_bundle(
     outlet: Outlet<'_>,
 ) -> Result<(), DeliveryError> {
     let directory = parent(&sink.path)?;
-    check_directory(directory)?;
+    check_directory(directory, sink)?;
     match fs::symlink_metadata(&sink.path) {
         Ok(found) if !found.is_file() => {
             return Err(refused(
@@ -63,11 +64,11 @@ pub(super) fn publish_directory(
 ) -> Result<(), DeliveryError> {
     let root = &sink.path;
     if fs::symlink_metadata(root).is_err() {
-        check_directory(parent(root)?)?;
+        check_directory(parent(root)?, sink)?;
         make_directory(root, sink)?;
         sync(parent(root)?)?;
     }
-    check_directory(root)?;
+    check_directory(root, sink)?;
     remove_unfinished(root)?;
     let name = generation_name(handover.generation);
     let finished = root.join(&name);
@@ -173,7 +174,7 @@ fn parent(path: &Path) -> Result<&Path, DeliveryError> {
 }
 
 /// A directory in which somebody else could exchange our file is no place for a key.
-fn check_directory(directory: &Path) -> Result<(), DeliveryError> {
+fn check_directory(directory: &Path, sink: &FileSink) -> Result<(), DeliveryError> {
     let found = fs::symlink_metadata(directory).map_err(DeliveryError::io("look at", directory))?;
     if found.is_symlink() {
         return Err(refused(
@@ -184,6 +185,15 @@ fn check_directory(directory: &Path) -> Result<(), DeliveryError> {
     if !found.is_dir() {
         return Err(refused(directory, "it is not a directory"));
     }
+    if !is_trusted(found.uid(), sink.owner) {
+        return Err(refused(
+            directory,
+            &format!(
+                "it belongs to user {}; give it to root, to us, or to the `owner` of the file",
+                found.uid()
+            ),
+        ));
+    }
     let sticky = found.mode() & 0o1000 != 0;
     if found.mode() & 0o002 != 0 && !sticky {
         return Err(refused(
@@ -192,6 +202,11 @@ fn check_directory(directory: &Path) -> Result<(), DeliveryError> {
         ));
     }
     Ok(())
+}
+
+/// Whether a directory's owner may exchange what lies in it: those who can do so anyway, and the reader.
+fn is_trusted(owner: u32, reader: Option<u32>) -> bool {
+    owner == 0 || owner == geteuid().as_raw() || Some(owner) == reader
 }
 
 fn make_directory(path: &Path, sink: &FileSink) -> Result<(), DeliveryError> {
@@ -438,6 +453,26 @@ mod tests {
             publish_bundle(&sink, &handover(1), outlet(&notebook())),
             Err(DeliveryError::PathRefused { .. })
         ));
+    }
+
+    #[test]
+    fn a_directory_of_somebody_else_is_refused_unless_they_are_its_reader() {
+        let stranger = geteuid().as_raw() + 4711;
+        assert!(is_trusted(0, None) && is_trusted(geteuid().as_raw(), None));
+        assert!(is_trusted(stranger, Some(stranger)) && !is_trusted(stranger, Some(stranger + 1)));
+        if !geteuid().is_root() {
+            // Only root can give a directory away.
+            return;
+        }
+        let directory = tempfile::tempdir().unwrap();
+        std::os::unix::fs::chown(directory.path(), Some(stranger), None).unwrap();
+        let mut sink = sink(directory.path().join("client.pem"));
+        let refused = publish_bundle(&sink, &handover(1)).unwrap_err();
+        assert!(refused.to_string().contains("belongs to user"), "{refused}");
+        sink.path = directory.path().join("identity");
+        assert!(publish_directory(&sink, &handover(1)).is_err());
+        sink.owner = Some(stranger);
+        publish_directory(&sink, &handover(1)).unwrap();
     }
 
     #[test]

@@ -4,10 +4,12 @@
 //! people: its size is bounded, its texts are made printable, and whatever does not parse to the last
 //! byte is refused. Nothing here does I/O or asks for the time.
 
+mod armour;
 mod authority;
 mod chain;
 mod credentials;
 mod digest;
+pub mod foreign;
 mod inspect;
 mod issue;
 mod key;

@@ -48,6 +48,11 @@ impl PublicKey {
         self.algorithm
     }
 
+    /// The content of the BIT STRING inside.
+    pub(super) fn bits(&self) -> &[u8] {
+        &self.bits
+    }
+
     /// SHA-256 over [`Self::info`].
     pub fn key_id(&self) -> KeyId {
         self.key_id

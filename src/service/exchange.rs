@@ -5,7 +5,10 @@ use super::{
     rotations::signed_name,
 };
 use crate::{
-    exchange::{Expectations, Inbound, OpenOffer, Refusal, evaluate, smime::DecryptionKey},
+    exchange::{
+        Expectations, Inbound, InboxError, OpenOffer, Refusal, evaluate, name_by_content,
+        smime::DecryptionKey,
+    },
     model::{
         Acknowledgement, Channel, Destination, EmailAddress, IdentityName, LetterKind, MessageId,
         Role,
@@ -88,8 +91,10 @@ impl Service {
     /// A mail, as a mail filter hands it over. Whatever it is, it is kept with what it was taken for.
     pub(super) fn receive(&self, by: &Author, mail: &[u8]) -> Result<LetterView, ServiceError> {
         let now = self.clock.now();
-        let inbound = Inbound::parse_with(mail, &self.mail_keys()?)
-            .map_err(|error| ServiceError::refused(chain(&error)))?;
+        let inbound = match Inbound::parse_with(mail, &self.mail_keys()?) {
+            Ok(inbound) => inbound,
+            Err(error) => return Err(self.unreadable(mail, &error)?),
+        };
         let id = &inbound.message_id;
         let known = self.records.inbound(id)?;
         if let Some(known) = known.as_ref().filter(|known| known.value.accepted) {
@@ -179,6 +184,28 @@ impl Service {
                 })
             }
         }
+    }
+
+    /// A mail filter drops what was refused: what could not be read would be gone without a trace, and it may
+    /// have been the answer.
+    fn unreadable(&self, mail: &[u8], error: &InboxError) -> Result<ServiceError, ServiceError> {
+        let (id, judgement) = (name_by_content(mail), chain(error));
+        tracing::warn!(mail = %id, "refused as an acknowledgement: {judgement}");
+        let record = InboxRecord {
+            message_id: Some(id.clone()),
+            from: None,
+            received_at: self.clock.now(),
+            accepted: false,
+            judgement: judgement.clone(),
+        };
+        let record = Versioned {
+            version: self.records.inbound(&id)?.map_or(0, |known| known.version),
+            value: record,
+        };
+        self.records.commit(Batch::new().inbound(&id, &record))?;
+        Ok(ServiceError::refused(judgement).hint(
+            "look for the mail in the mailbox; ask for another, or `exchange acknowledge` after a call",
+        ))
     }
 
     /// What opens replies that were encrypted to us: the key that our letters are signed with.
