@@ -5,6 +5,7 @@ use std::{
     io::Write,
     os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, symlink},
     path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use aws_lc_rs::digest;
@@ -21,8 +22,18 @@ const UNFINISHED: &str = ".countersign-unfinished-";
 /// The link to the generation in force.
 const CURRENT: &str = "current";
 
+/// Held while files are published: connectors may share a directory, and what looks like the leftover of a crash may
+/// be what another rotation is just writing.
+static TURN: Mutex<()> = Mutex::new(());
+
+fn turn() -> MutexGuard<'static, ()> {
+    // It guards no data, so a panic elsewhere has harmed none.
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Publishes key and chain as one file.
 pub(super) fn publish_bundle(sink: &FileSink, handover: &Handover) -> Result<(), DeliveryError> {
+    let _turn = turn();
     let directory = parent(&sink.path)?;
     check_directory(directory, sink)?;
     match fs::symlink_metadata(&sink.path) {
@@ -49,6 +60,7 @@ pub(super) fn publish_bundle(sink: &FileSink, handover: &Handover) -> Result<(),
 
 /// Publishes a directory for the generation, then points `current` at it.
 pub(super) fn publish_directory(sink: &FileSink, handover: &Handover) -> Result<(), DeliveryError> {
+    let _turn = turn();
     let root = &sink.path;
     if fs::symlink_metadata(root).is_err() {
         check_directory(parent(root)?, sink)?;
@@ -117,6 +129,7 @@ pub(super) fn retract_directory(
     root: &Path,
     generation: GenerationNumber,
 ) -> Result<(), DeliveryError> {
+    let _turn = turn();
     let name = generation_name(generation);
     if fs::read_link(root.join(CURRENT)).is_ok_and(|target| target == Path::new(&name)) {
         return Err(refused(&root.join(name), "it is the generation in force"));
@@ -391,6 +404,22 @@ mod tests {
         assert!(publish_directory(&sink, &handover(1)).is_err());
         sink.owner = Some(stranger);
         publish_directory(&sink, &handover(1)).unwrap();
+    }
+
+    #[test]
+    fn connectors_that_share_a_directory_are_served_at_the_same_time() {
+        let directory = tempfile::tempdir().unwrap();
+        std::thread::scope(|scope| {
+            for name in ["one.pem", "two.pem", "three.pem"] {
+                let sink = sink(directory.path().join(name));
+                scope.spawn(move || {
+                    for generation in 1..100 {
+                        publish_bundle(&sink, &handover(generation)).unwrap();
+                    }
+                });
+            }
+        });
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 3);
     }
 
     #[test]
