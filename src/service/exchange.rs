@@ -2,7 +2,7 @@
 
 use super::{
     InboxView, LetterView, RotationView, Service, ServiceError, Statement, error::chain,
-    rotations::signed_name,
+    rotations::signed_name, who::digest,
 };
 use crate::{
     exchange::{
@@ -11,7 +11,9 @@ use crate::{
     },
     model::{
         Acknowledgement, Channel, Destination, EmailAddress, IdentityName, LetterKind, MessageId,
-        Role, one_line,
+        Role,
+        audit::{Action, Author},
+        one_line,
         rotation::{Fact, Rotation, Step},
     },
     records::{Batch, InboxRecord, Versioned},
@@ -19,7 +21,11 @@ use crate::{
 
 impl Service {
     /// Typed by one of us: the fingerprint must be the one that was offered, the contact one on file.
-    pub(super) fn acknowledge(&self, statement: Statement) -> Result<RotationView, ServiceError> {
+    pub(super) fn acknowledge(
+        &self,
+        by: &Author,
+        statement: Statement,
+    ) -> Result<RotationView, ServiceError> {
         let rotation = self.current_rotation(&statement.identity)?;
         let destination = &statement.destination;
         let leg = rotation.legs.get(destination).filter(|leg| !leg.left);
@@ -74,15 +80,19 @@ impl Service {
             },
             at: self.clock.now(),
         };
-        self.note(&statement.identity, &Fact::Acknowledged { acknowledgement })
+        self.note(
+            by,
+            &statement.identity,
+            &Fact::Acknowledged { acknowledgement },
+        )
     }
 
     /// A mail, as a mail filter hands it over. Whatever it is, it is kept with what it was taken for.
-    pub(super) fn receive(&self, mail: &[u8]) -> Result<LetterView, ServiceError> {
+    pub(super) fn receive(&self, by: &Author, mail: &[u8]) -> Result<LetterView, ServiceError> {
         let now = self.clock.now();
         let inbound = match Inbound::parse_with(mail, &self.mail_keys()?) {
             Ok(inbound) => inbound,
-            Err(error) => return Err(self.unreadable(mail, &error)?),
+            Err(error) => return Err(self.unreadable(by, mail, &error)?),
         };
         let id = &inbound.message_id;
         let known = self.records.inbound(id)?;
@@ -121,7 +131,14 @@ impl Service {
             judgement: judgement.clone(),
         };
         let version = known.map_or(0, |old| old.version);
-        let mut batch = Batch::new().inbound(
+        let weighed = Action::MailWeighed {
+            message_id: id.clone(),
+            from: record.from.clone(),
+            digest: digest(mail),
+            accepted: record.accepted,
+            judgement: judgement.as_str().into(),
+        };
+        let mut batch = Batch::new().tell(weighed).inbound(
             id,
             &Versioned {
                 version,
@@ -146,7 +163,7 @@ impl Service {
                         batch = batch.code(letter, &code);
                     }
                 }
-                self.note_with(identity, batch, &Fact::Acknowledged { acknowledgement })?;
+                self.note_with(by, identity, batch, &Fact::Acknowledged { acknowledgement })?;
                 Ok(LetterView {
                     schema: 1,
                     accepted: true,
@@ -155,9 +172,9 @@ impl Service {
             }
             Err(refusal) => {
                 tracing::warn!(mail = %id, "refused as an acknowledgement: {judgement}");
-                self.records.commit(batch)?;
+                self.records.commit(by, now, batch)?;
                 if let Refusal::Declined { contact, reason } = &refusal {
-                    self.declined(&inbound, &offers, contact, reason)?;
+                    self.declined(by, &inbound, &offers, contact, reason)?;
                 }
                 let error = ServiceError::refused(judgement);
                 Err(match refusal.remedy() {
@@ -170,13 +187,18 @@ impl Service {
 
     /// A mail filter drops what was refused: what could not be read would be gone without a trace, and it may
     /// have been the answer.
-    fn unreadable(&self, mail: &[u8], error: &InboxError) -> Result<ServiceError, ServiceError> {
-        let (id, judgement) = (name_by_content(mail), chain(error));
+    fn unreadable(
+        &self,
+        by: &Author,
+        mail: &[u8],
+        error: &InboxError,
+    ) -> Result<ServiceError, ServiceError> {
+        let (id, judgement, now) = (name_by_content(mail), chain(error), self.clock.now());
         tracing::warn!(mail = %id, "refused as an acknowledgement: {judgement}");
         let record = InboxRecord {
             message_id: Some(id.clone()),
             from: None,
-            received_at: self.clock.now(),
+            received_at: now,
             accepted: false,
             judgement: judgement.clone(),
         };
@@ -184,7 +206,8 @@ impl Service {
             version: self.records.inbound(&id)?.map_or(0, |known| known.version),
             value: record,
         };
-        self.records.commit(Batch::new().inbound(&id, &record))?;
+        self.records
+            .commit(by, now, Batch::new().inbound(&id, &record))?;
         Ok(ServiceError::refused(judgement).hint(
             "look for the mail in the mailbox; ask for another, or `exchange acknowledge` after a call",
         ))
@@ -210,6 +233,7 @@ impl Service {
     /// A contact said no: to the letter that was answered, or to everything that was offered to their organisation.
     fn declined(
         &self,
+        by: &Author,
         inbound: &Inbound,
         offers: &[(IdentityName, OpenOffer)],
         contact: &EmailAddress,
@@ -243,6 +267,7 @@ impl Service {
                     reason.to_owned(),
                 );
                 self.note(
+                    by,
                     identity,
                     &Fact::Declined {
                         destination,
