@@ -157,7 +157,8 @@ fn wrong_among_the_readable(store: &Store, count: u64) -> Result<Option<Verdict>
         .then(|| Verdict::Wrong("beside damage that was found".to_owned())))
 }
 
-fn chain(error: &Error) -> String {
+/// An error and its causes on one line.
+pub fn chain(error: &Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
