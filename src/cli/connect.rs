@@ -1,11 +1,12 @@
 //! The store has one opener: the daemon when one runs, else this program.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{terminal::Terminal, unlock};
 use crate::{
     config::Config,
     daemon,
+    model::audit::Author,
     service::{self, Reply, Request, Service, ServiceError},
 };
 
@@ -23,36 +24,63 @@ pub(super) async fn ask(
     path: &Path,
     request: Request,
 ) -> Result<Reply, ServiceError> {
-    let config = configuration(path);
-    let socket = daemon::control_socket(&match &config {
-        Ok(config) => config.runtime.clone(),
-        Err(_) => Config::runtime_of_broken(path),
-    });
+    reach(terminal, path).await?.ask(request).await
+}
+
+/// Who has the store open: the daemon, or this program.
+pub(super) enum Reach {
+    Daemon(PathBuf),
+    Own(Box<Service>),
+}
+
+impl Reach {
+    /// Answers a request.
+    pub(super) async fn ask(&mut self, request: Request) -> Result<Reply, ServiceError> {
+        match self {
+            Self::Daemon(socket) => daemon::call(socket, &service::command(), &request)
+                .await
+                .map_err(refusal),
+            Self::Own(service) => service.handle(service::command(), request).await,
+        }
+    }
+}
+
+/// Finds the daemon, or opens the store.
+pub(super) async fn reach(terminal: Terminal, path: &Path) -> Result<Reach, ServiceError> {
+    let (config, socket) = control_socket(path);
     if daemon::is_running(&socket).await {
         if let Err(fault) = &config {
             terminal.warning(&format!(
                 "{fault}; the daemon goes on with the configuration before it"
             ));
         }
-        return daemon::call(&socket, &request)
-            .await
-            .map_err(|error| match error {
-                daemon::ClientError::Refused(refusal) => refusal,
-                other => ServiceError::from_error(&other),
-            });
+        return Ok(Reach::Daemon(socket));
     }
-    let service = open(terminal, config?, false)?;
-    service.handle(request).await
+    Ok(Reach::Own(Box::new(open(terminal, config?)?)))
+}
+
+/// The configuration, and where the daemon answers even if it cannot be used.
+pub(super) fn control_socket(path: &Path) -> (Result<Config, ServiceError>, PathBuf) {
+    let config = configuration(path);
+    let socket = daemon::control_socket(&match &config {
+        Ok(config) => config.runtime.clone(),
+        Err(_) => Config::runtime_of_broken(path),
+    });
+    (config, socket)
+}
+
+/// What the daemon said, or why it said nothing.
+pub(super) fn refusal(error: daemon::ClientError) -> ServiceError {
+    match error {
+        daemon::ClientError::Refused(refusal) => refusal,
+        other => ServiceError::from_error(&other),
+    }
 }
 
 /// Opens the store.
-pub(super) fn open(
-    terminal: Terminal,
-    config: Config,
-    as_daemon: bool,
-) -> Result<Service, ServiceError> {
+pub(super) fn open(terminal: Terminal, config: Config) -> Result<Service, ServiceError> {
     let records = unlock::open(terminal, &config.store)?;
-    let clock = service::system_clock();
-    let since = as_daemon.then(|| clock.now());
-    Ok(Service::new(records, config, clock, since))
+    let service = Service::new(records, config, service::system_clock(), None);
+    service.tell_opened(&Author::new(service::command()), None)?;
+    Ok(service)
 }

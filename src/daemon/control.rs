@@ -1,15 +1,15 @@
 //! HTTP and JSON on the control socket, so that `curl --unix-socket` can ask too.
 //!
 //! `GET` never changes anything; what changes something is `POST /v1/call` with a request as JSON,
-//! or `POST /v1/exchange/receive` with a mail as it is.
+//! or `POST /v1/exchange/receive` with a mail as it is. Who asks is what the kernel says of the other end.
 
 use std::{sync::Arc, time::Duration};
 
 use axum::{
-    Json, Router,
+    Extension, Json, Router,
     body::Bytes,
     extract::{DefaultBodyLimit, Path, State},
-    http::StatusCode,
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -22,9 +22,13 @@ use tokio::{
 };
 use tracing::warn;
 
+use super::{desk::Desk, keyring};
 use crate::{
-    model::IdentityName,
-    service::{ErrorKind, Reply, Request, Service, ServiceError},
+    model::{
+        IdentityName,
+        audit::{Actor, ActorKind},
+    },
+    service::{ErrorKind, Reply, Request, ServiceError, claims_of_process, login_of},
 };
 
 /// Conversations at once; more are made to wait.
@@ -36,16 +40,20 @@ const HEAD: Duration = Duration::from_secs(10);
 /// The largest request, in bytes: a mail with attachments, written as JSON numbers.
 const LARGEST: usize = 64 << 20;
 
-pub(super) async fn serve(service: Arc<Service>, listener: UnixListener) {
+/// A header in which our own command line says by whom `sudo` was called: a claim.
+pub(super) const SUDO_UID: &str = "x-countersign-sudo-uid";
+
+pub(super) async fn serve(desk: Arc<Desk>, listener: UnixListener) {
     let router = Router::new()
         .route("/v1/call", post(call))
         .route("/v1/exchange/receive", post(receive))
+        .route(keyring::PATH, post(keyring))
         .route("/v1/status", get(status))
         .route("/v1/identities", get(identities))
         .route("/v1/identities/{identity}", get(identity))
         .route("/v1/rotations/{identity}", get(rotation))
         .layer(DefaultBodyLimit::max(LARGEST))
-        .with_state(service);
+        .with_state(desk);
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
         let Ok(place) = places.clone().acquire_owned().await else {
@@ -69,13 +77,24 @@ pub(super) async fn serve(service: Arc<Service>, listener: UnixListener) {
 }
 
 async fn converse(router: Router, stream: UnixStream) {
-    match stream.peer_cred() {
-        Ok(peer) if peer.uid() == geteuid().as_raw() || peer.uid() == 0 => {}
+    let peer = match stream.peer_cred() {
+        Ok(peer) if peer.uid() == geteuid().as_raw() || peer.uid() == 0 => peer,
         Ok(peer) => return warn!(user = peer.uid(), "turned away at the control socket"),
         Err(error) => return warn!(%error, "a peer without credentials was turned away"),
-    }
-    let answer = service_fn(move |request: hyper::Request<Incoming>| {
+    };
+    let actor = Actor {
+        by: ActorKind::Peer,
+        uid: peer.uid(),
+        gid: peer.gid(),
+        pid: peer.pid(),
+        login: login_of(peer.uid()).map(Into::into),
+        claims: claims_of_process(peer.pid(), None),
+    };
+    let answer = service_fn(move |mut request: hyper::Request<Incoming>| {
         let mut router = router.clone();
+        let mut actor = actor.clone();
+        actor.claims.sudo_uid = claimed(request.headers());
+        request.extensions_mut().insert(actor);
         async move {
             tower_service::Service::call(&mut router, request.map(axum::body::Body::new)).await
         }
@@ -83,22 +102,37 @@ async fn converse(router: Router, stream: UnixStream) {
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)
-        .serve_connection(TokioIo::new(stream), answer);
+        .serve_connection(TokioIo::new(stream), answer)
+        .with_upgrades();
     if let Err(error) = connection.await {
         tracing::debug!(%error, "a conversation at the control socket ended early");
     }
 }
 
+/// Who called `sudo` before calling us, if the peer says so.
+fn claimed(headers: &HeaderMap) -> Option<u32> {
+    headers.get(SUDO_UID)?.to_str().ok()?.parse().ok()
+}
+
 type Answer = Result<Json<Reply>, Refused>;
 
-async fn call(State(service): State<Arc<Service>>, Json(request): Json<Request>) -> Answer {
-    answer(&service, request).await
+async fn call(
+    State(desk): State<Arc<Desk>>,
+    Extension(actor): Extension<Actor>,
+    Json(request): Json<Request>,
+) -> Answer {
+    answer(&desk, actor, request).await
 }
 
 /// A mail as it is (RFC 5322), for mail filters that speak HTTP.
-async fn receive(State(service): State<Arc<Service>>, mail: Bytes) -> Answer {
+async fn receive(
+    State(desk): State<Arc<Desk>>,
+    Extension(actor): Extension<Actor>,
+    mail: Bytes,
+) -> Answer {
     answer(
-        &service,
+        &desk,
+        actor,
         Request::ExchangeReceive {
             mail: mail.to_vec(),
         },
@@ -106,32 +140,71 @@ async fn receive(State(service): State<Arc<Service>>, mail: Bytes) -> Answer {
     .await
 }
 
-async fn status(State(service): State<Arc<Service>>) -> Answer {
-    answer(&service, Request::Status).await
+async fn status(State(desk): State<Arc<Desk>>, Extension(actor): Extension<Actor>) -> Answer {
+    answer(&desk, actor, Request::Status).await
 }
 
-async fn identities(State(service): State<Arc<Service>>) -> Answer {
-    answer(&service, Request::IdentityList).await
+async fn identities(State(desk): State<Arc<Desk>>, Extension(actor): Extension<Actor>) -> Answer {
+    answer(&desk, actor, Request::IdentityList).await
 }
 
 async fn identity(
-    State(service): State<Arc<Service>>,
+    State(desk): State<Arc<Desk>>,
+    Extension(actor): Extension<Actor>,
     Path(identity): Path<IdentityName>,
 ) -> Answer {
-    answer(&service, Request::IdentityShow { identity }).await
+    answer(&desk, actor, Request::IdentityShow { identity }).await
 }
 
 async fn rotation(
-    State(service): State<Arc<Service>>,
+    State(desk): State<Arc<Desk>>,
+    Extension(actor): Extension<Actor>,
     Path(identity): Path<IdentityName>,
 ) -> Answer {
-    answer(&service, Request::RotationShow { identity }).await
+    answer(&desk, actor, Request::RotationShow { identity }).await
+}
+
+/// Secrets do not come by HTTP: the conversation goes on as frames (see [`keyring`]).
+async fn keyring(
+    State(desk): State<Arc<Desk>>,
+    Extension(actor): Extension<Actor>,
+    mut call: axum::extract::Request,
+) -> Response {
+    let wanted = call.headers().get(header::UPGRADE);
+    let upgrade = match wanted {
+        Some(protocol) if protocol == keyring::PROTOCOL => hyper::upgrade::on(&mut call),
+        _ => {
+            return Refused(
+                ServiceError::failed("this is for secrets, which do not come by HTTP")
+                    .hint("countersign store --help"),
+            )
+            .into_response();
+        }
+    };
+    tokio::spawn(async move {
+        let conversation = async {
+            let upgraded = upgrade.await.ok()?;
+            let mut stream = keyring::bare(upgraded)?;
+            let request = tokio::time::timeout(HEAD, keyring::read_request(&mut stream)).await;
+            let (request, secrets) = request.ok()?.ok()?;
+            let answer = desk.answer_keyring(actor, request, secrets).await;
+            keyring::write_answer(&mut stream, answer).await.ok()
+        };
+        if conversation.await.is_none() {
+            tracing::debug!("a conversation about secrets ended early");
+        }
+    });
+    let headers = [
+        (header::CONNECTION, "upgrade"),
+        (header::UPGRADE, keyring::PROTOCOL),
+    ];
+    (StatusCode::SWITCHING_PROTOCOLS, headers).into_response()
 }
 
 /// Carried out in a task of its own: a caller who hangs up half way does not stop what was begun.
-async fn answer(service: &Arc<Service>, request: Request) -> Answer {
-    let service = service.clone();
-    let handled = tokio::spawn(async move { service.handle(request).await }).await;
+async fn answer(desk: &Arc<Desk>, actor: Actor, request: Request) -> Answer {
+    let desk = desk.clone();
+    let handled = tokio::spawn(async move { desk.answer(actor, request).await }).await;
     match handled {
         Ok(Ok(reply)) => Ok(Json(reply)),
         Ok(Err(error)) => Err(Refused(error)),

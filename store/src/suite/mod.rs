@@ -1,10 +1,12 @@
 //! The conformance suite: written once, run against every engine.
 
+mod backups;
 mod engines;
 mod journals;
 mod lifecycle;
 mod records;
 mod tampering;
+mod witnesses;
 
 use std::path::Path;
 
