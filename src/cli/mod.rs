@@ -1,6 +1,7 @@
 //! The top layer: arguments in, results out.
 
 mod args;
+mod backup;
 mod connect;
 mod exit;
 mod generate;
@@ -8,6 +9,7 @@ mod keyring;
 mod offline;
 mod render;
 mod requests;
+mod restore;
 mod serve;
 mod terminal;
 mod unlock;
@@ -82,6 +84,15 @@ async fn run(terminal: Terminal, arguments: Arguments) -> Result<Exit, ServiceEr
     match command {
         Command::Store(StoreCommand::Init(init)) => offline::init_store(output, &config, &init),
         Command::Store(StoreCommand::Verify) => offline::verify_store(output, &config),
+        Command::Store(StoreCommand::Backup(arguments)) => {
+            backup::run(output, &config, arguments).await
+        }
+        Command::Store(StoreCommand::Restore(arguments)) => {
+            restore::run(output, &config, arguments).await
+        }
+        Command::Store(StoreCommand::AcceptRollback(arguments)) => {
+            restore::accept_rollback(output, &config, arguments).await
+        }
         Command::Store(StoreCommand::Unlock(secret)) => {
             keyring::unlock(output, &config, &secret).await
         }

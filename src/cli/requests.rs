@@ -162,7 +162,7 @@ fn rotation(command: RotationCommand) -> Request {
 }
 
 /// Who decides: the name that was given, else the login name.
-fn name(person: Person) -> String {
+pub(super) fn name(person: Person) -> String {
     let login = || {
         std::env::var("SUDO_USER")
             .or_else(|_| std::env::var("USER"))

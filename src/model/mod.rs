@@ -14,6 +14,7 @@ mod key;
 mod letter;
 mod name;
 mod partner;
+mod restoration;
 pub mod rotation;
 mod text;
 mod time;
@@ -37,6 +38,10 @@ pub use name::{
 };
 pub use partner::{
     Contact, EmailAddress, Environment, GatewayProduct, InvalidEmailAddress, Partner, PinType, Role,
+};
+pub use restoration::{
+    ForgottenKey, HeldIdentity, HeldKey, Holdings, Informant, Informants, Restoration, RestoredKey,
+    StoreEvent, StoreFact, Why, restoration,
 };
 pub use text::{Printable, one_line};
 pub use time::{Clock, InvalidLapse, InvertedValidity, Lapse, Validity};

@@ -1,21 +1,24 @@
 //! What is written together.
 
-use countersign_store::{Expect, Transaction};
+use countersign_store::{Expect, Mark, Transaction};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::{
     AUTHORITIES, AuthorityRecord, CODES, GENERATIONS, IDENTITIES, INBOX, InboxRecord, KEYS, OUTBOX,
-    OutboxRecord, SIGNER, SignerRecord, Versioned, generation_id, mail_id,
+    OutboxRecord, SIGNER, STORE_JOURNAL, SignerRecord, Versioned, generation_id, mail_id,
 };
 use crate::model::{
-    Generation, GenerationNumber, Identity, IdentityName, IssuerName, MessageId, PendingCode,
+    Generation, GenerationNumber, Identity, IdentityName, IssuerName, KeyId, MessageId,
+    PendingCode, StoreEvent,
     rotation::{Event, RotationId},
 };
 
 /// Changes that become durable together or not at all.
 pub struct Batch {
     transaction: Transaction,
+    /// Keys that are dead from here on: the witness learns of them first.
+    graves: Vec<(KeyId, Mark)>,
 }
 
 impl Default for Batch {
@@ -29,6 +32,7 @@ impl Batch {
     pub fn new() -> Self {
         Self {
             transaction: Transaction::new(),
+            graves: Vec::new(),
         }
     }
 
@@ -108,6 +112,22 @@ impl Batch {
         self
     }
 
+    /// Appends to the journal of the store as a whole.
+    pub fn store_event(mut self, event: &StoreEvent) -> Self {
+        self.transaction.append(STORE_JOURNAL, encode(event));
+        self
+    }
+
+    /// Has the witness told of the end of a key, before anything of this batch is done.
+    pub(super) fn bury(mut self, key: KeyId, mark: Mark) -> Self {
+        self.graves.push((key, mark));
+        self
+    }
+
+    pub(super) fn graves(&self) -> &[(KeyId, Mark)] {
+        &self.graves
+    }
+
     pub(super) fn into_transaction(self) -> Transaction {
         self.transaction
     }
@@ -129,7 +149,7 @@ impl Batch {
     }
 }
 
-fn encode(value: &impl Serialize) -> Zeroizing<Vec<u8>> {
+pub(super) fn encode(value: &impl Serialize) -> Zeroizing<Vec<u8>> {
     Zeroizing::new(
         serde_json::to_vec(value).expect("records have string keys and no fallible serializers"),
     )

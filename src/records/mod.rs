@@ -5,26 +5,37 @@
 //! has seen, so that of two who change it at once one wins and the other is told.
 
 mod authority;
+mod backup;
 mod batch;
 mod error;
+mod holdings;
 mod journal;
 mod mail;
 mod opening;
+mod restore;
+mod rollback;
 mod secret;
 mod signer;
+mod witness;
 
 pub use authority::{AuthorityRecord, RevokedRecord};
+pub use backup::{BackingUpError, BackupError, Inspected, inspect};
 pub use batch::Batch;
 pub use error::RecordsError;
 pub use journal::Replayed;
 pub use mail::{InboxRecord, OutboxRecord};
+pub use restore::{Answering, Rehearsal, RestoreError, Restored, Target, rehearse, restore};
+pub use rollback::Accepted;
 pub use secret::SecretBytes;
 pub use signer::SignerRecord;
+use witness::Attendance;
 
 use std::sync::Mutex;
 
 use aws_lc_rs::digest;
-pub use countersign_store::{EngineKind, KeyFile, Passphrase, Unlock};
+pub use countersign_store::{
+    BackupIdentity, BackupRecipients, EngineKind, Head, KeyFile, Manifest, Passphrase, Unlock,
+};
 use countersign_store::{Record, Store};
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
@@ -42,6 +53,9 @@ const OUTBOX: &str = "outbox";
 const INBOX: &str = "inbox";
 const CODES: &str = "code";
 
+/// The journal of what was decided about the store as a whole.
+const STORE_JOURNAL: &str = "store";
+
 /// A value with the version of its record; 0 stands for one that is not stored yet.
 #[derive(Clone, Debug)]
 pub struct Versioned<T> {
@@ -53,6 +67,8 @@ pub struct Versioned<T> {
 
 /// Everything that countersign remembers.
 pub struct Records {
+    // The order matters: the witness learns of the last transaction before the store is closed.
+    witness: Option<Attendance>,
     store: Store,
     turn: Mutex<()>,
 }
@@ -61,6 +77,7 @@ impl Records {
     /// Records over an open store.
     pub fn new(store: Store) -> Self {
         Self {
+            witness: None,
             store,
             turn: Mutex::new(()),
         }
@@ -154,7 +171,10 @@ impl Records {
 
     /// Writes a batch: all of it, durably, or nothing.
     pub fn commit(&self, batch: Batch) -> Result<(), RecordsError> {
-        Ok(self.store.transact(batch.into_transaction())?)
+        match &self.witness {
+            None => Ok(self.store.transact(batch.into_transaction())?),
+            Some(witness) => witness.attend(&self.store, batch),
+        }
     }
 
     fn read<T: DeserializeOwned>(

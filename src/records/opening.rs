@@ -16,6 +16,11 @@ impl Records {
         Ok(())
     }
 
+    /// Whether a store lies in a directory. Says nothing of whether it opens.
+    pub fn exists(directory: &Path) -> bool {
+        Store::exists(directory)
+    }
+
     /// Makes a new store.
     pub fn init(
         directory: &Path,

@@ -3,6 +3,7 @@
 //! The command line hands a [`Request`] to the daemon's socket when one runs, and to a [`Service`] of its
 //! own when none does: the same value, the same code, the same [`Reply`].
 
+mod backup;
 mod deliveries;
 mod error;
 mod exchange;
@@ -26,6 +27,7 @@ use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
+pub use backup::{BackupTo, BackupView};
 pub use error::{ErrorKind, ServiceError};
 pub use keyring::{KeyringReply, KeyringRequest};
 pub use request::{GenerationSlot, IdentityAdd, Reply, Request, Statement};

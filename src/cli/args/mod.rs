@@ -1,5 +1,6 @@
 //! The arguments. Help, man pages and completions are made from this one definition.
 
+mod backup;
 mod identity;
 mod store;
 
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(super) use backup::{AcceptRollback, BackupCommand, OpenBackup, StoreBackup, StoreRestore};
 pub(super) use identity::IdentityCommand;
 pub(super) use store::{Engine, SecretSource, StoreCommand, StoreInit};
 

@@ -129,7 +129,9 @@ fn read(store: &Store, acknowledged: u64) -> Result<Verdict, Error> {
     }
     let (records, events) = contents.counts();
     if count < acknowledged {
-        return Ok(Verdict::Lost(format!("{count} of {acknowledged} are there")));
+        return Ok(Verdict::Lost(format!(
+            "{count} of {acknowledged} are there"
+        )));
     }
     if count > acknowledged + 1
         || contents != Contents::after(count)

@@ -118,16 +118,13 @@ impl Contents {
                 Action::Delete(..) => {}
             }
         }
-        self.records
-            .iter()
-            .all(|((collection, id), bytes)| {
-                written.contains(&(*collection, id.clone(), bytes.clone()))
-            })
-            && self.journals.iter().all(|(stream, events)| {
-                events
-                    .iter()
-                    .all(|bytes| noted.contains(&(*stream, bytes.clone())))
-            })
+        self.records.iter().all(|((collection, id), bytes)| {
+            written.contains(&(*collection, id.clone(), bytes.clone()))
+        }) && self.journals.iter().all(|(stream, events)| {
+            events
+                .iter()
+                .all(|bytes| noted.contains(&(*stream, bytes.clone())))
+        })
     }
 }
 
