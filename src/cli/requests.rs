@@ -80,6 +80,15 @@ pub(super) fn from_command(command: Command, output: Output) -> Result<Request, 
             identity,
             generation: generation.into(),
         },
+        Command::Identity(IdentityCommand::Reinstate {
+            identity,
+            person,
+            reason,
+        }) => Request::IdentityReinstate {
+            identity,
+            by: name(person),
+            reason,
+        },
         Command::Identity(IdentityCommand::Import {
             identity,
             file: path,

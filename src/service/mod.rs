@@ -11,6 +11,7 @@ mod identities;
 mod issuers;
 mod keyring;
 mod probing;
+mod reinstate;
 mod request;
 mod rotations;
 mod standing;
@@ -172,6 +173,14 @@ impl Service {
             } => Reply::Pem(self.certificate(&identity, generation)?),
             Request::IdentityImport { identity, file } => {
                 Reply::Rotation(self.import(&identity, &file)?)
+            }
+            Request::IdentityReinstate {
+                identity,
+                by,
+                reason,
+            } => {
+                self.reinstate(&identity, &by, reason.as_deref()).await?;
+                Reply::Identity(self.identity_view(&identity)?)
             }
             Request::IssuerCreate {
                 issuer,

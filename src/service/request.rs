@@ -82,6 +82,11 @@ pub enum Request {
         identity: IdentityName,
         file: Vec<u8>,
     },
+    IdentityReinstate {
+        identity: IdentityName,
+        by: String,
+        reason: Option<String>,
+    },
     IssuerCreate {
         issuer: IssuerName,
         common_name: String,
