@@ -18,7 +18,7 @@ use crate::{
     daemon,
     model::{GenerationNumber, Holdings, IdentityName, KeyId, KeyState},
     records::{BackupIdentity, BackupRecipients, Inspected, Passphrase, inspect},
-    service::{BackupTo, BackupView, ServiceError},
+    service::{self, BackupRequest, BackupTo, BackupView, ServiceError},
 };
 
 pub(super) async fn run(
@@ -60,6 +60,13 @@ async fn take(output: Output, path: &Path, file: &Path, to: To) -> Result<Exit, 
         (None, true) => Some(output.terminal.new_passphrase_for("the backup")?),
         (None, false) => None,
     };
+    let name = match file.to_str() {
+        Some("-") => "standard output".to_owned(),
+        _ => std::path::absolute(file)
+            .unwrap_or_else(|_| file.to_owned())
+            .display()
+            .to_string(),
+    };
     let (config, socket) = connect::control_socket(path);
     let backup = if daemon::is_running(&socket).await {
         let to = match passphrase {
@@ -68,8 +75,12 @@ async fn take(output: Output, path: &Path, file: &Path, to: To) -> Result<Exit, 
                 names: to.recipients,
             },
         };
+        let request = BackupRequest {
+            file: name.clone(),
+            to,
+        };
         let secret = passphrase.map(|text| Zeroizing::new(text.as_bytes().to_vec()));
-        daemon::call_backup(&socket, &to, secret.as_ref(), &mut sink)
+        daemon::call_backup(&socket, &request, secret.as_ref(), &mut sink)
             .await
             .map_err(connect::refusal)?
     } else {
@@ -78,7 +89,7 @@ async fn take(output: Output, path: &Path, file: &Path, to: To) -> Result<Exit, 
             Some(text) => BackupRecipients::Passphrase(Passphrase::new(text)),
             None => service.backup_recipients(&to.recipients)?,
         };
-        service.back_up(&mut sink, &recipients)?
+        service.back_up(service::command(), &name, &mut sink, &recipients)?
     };
     let to_stdout = matches!(sink, Sink::Stdout(_));
     sink.keep(file)?;

@@ -14,9 +14,12 @@ use super::{
 use crate::{
     config::{Config, UnlockSource},
     daemon,
-    model::{ForgottenKey, Informant, KeyState, RestoredKey, Why, one_line, rotation::RotationId},
+    model::{
+        ForgottenKey, Informant, KeyState, RestoredKey, Why, audit::Author, one_line,
+        rotation::RotationId,
+    },
     records::{Answering, EngineKind, Records, Rehearsal, Target, Unlock, rehearse, restore},
-    service::{BackupView, ServiceError, system_clock},
+    service::{self, BackupView, ServiceError, system_clock},
 };
 
 /// What a restore does, or would do.
@@ -48,7 +51,11 @@ pub(super) async fn run(
     arguments: StoreRestore,
 ) -> Result<Exit, ServiceError> {
     let config = without_daemon(path).await?;
-    let answering = answering(arguments.person, arguments.reason.as_deref())?;
+    let answering = answering(
+        arguments.person,
+        arguments.reason.as_deref(),
+        "store-restore",
+    )?;
     let identity = backup::identity(output, &arguments.opening)?;
     let backup = backup::inspected(&arguments.file, &identity)?;
     let engine = match arguments.engine {
@@ -128,6 +135,7 @@ async fn without_daemon(path: &Path) -> Result<Config, ServiceError> {
 fn answering(
     person: super::args::Person,
     reason: Option<&str>,
+    request: &'static str,
 ) -> Result<Option<Answering>, ServiceError> {
     let Some(reason) = reason.map(one_line).filter(|reason| !reason.is_empty()) else {
         return Ok(None);
@@ -143,6 +151,7 @@ fn answering(
         by,
         reason,
         at: system_clock().now(),
+        author: Author::new(service::command()).on(request),
     }))
 }
 
@@ -322,8 +331,12 @@ pub(super) async fn accept_rollback(
         )
         .hint("name one: witness = \"PATH\" in [store] of countersign.toml"));
     };
-    let answering = answering(arguments.person, Some(&arguments.reason))?
-        .ok_or_else(|| ServiceError::refused("a decision needs a reason").hint("--reason TEXT"))?;
+    let answering = answering(
+        arguments.person,
+        Some(&arguments.reason),
+        "store-accept-rollback",
+    )?
+    .ok_or_else(|| ServiceError::refused("a decision needs a reason").hint("--reason TEXT"))?;
     let secret = unlock::secret(output.terminal, &config.store.unlock)?;
     let records = Records::open(&config.store.path, &secret)?;
     let accepted = records

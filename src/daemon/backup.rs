@@ -23,8 +23,9 @@ use super::{
     keyring::{self, SecretFrame, read_frame, write_frame},
 };
 use crate::{
+    model::audit::Actor,
     records::{BackupRecipients, Passphrase},
-    service::{BackupTo, BackupView, Service, ServiceError},
+    service::{BackupRequest, BackupTo, BackupView, Service, ServiceError},
 };
 
 /// Where an upgrade is asked for.
@@ -50,8 +51,8 @@ enum Answer {
 }
 
 /// Answers on the bare socket.
-pub(super) async fn answer(desk: &Desk, stream: &mut UnixStream) -> io::Result<()> {
-    let to: BackupTo = serde_json::from_slice(&read_frame(stream).await?)?;
+pub(super) async fn answer(desk: &Desk, actor: Actor, stream: &mut UnixStream) -> io::Result<()> {
+    let BackupRequest { file, to } = serde_json::from_slice(&read_frame(stream).await?)?;
     let passphrase = match to {
         BackupTo::Passphrase => Some(read_frame(stream).await?),
         BackupTo::Recipients { .. } => None,
@@ -62,7 +63,7 @@ pub(super) async fn answer(desk: &Desk, stream: &mut UnixStream) -> io::Result<(
             let (pieces, mut coming) = mpsc::channel::<Vec<u8>>(PIECES);
             let taking = tokio::task::spawn_blocking(move || {
                 let mut out = io::BufWriter::with_capacity(PIECE, Pieces(pieces));
-                let taken = service.back_up(&mut out, &recipients)?;
+                let taken = service.back_up(actor, &file, &mut out, &recipients)?;
                 out.flush()
                     .map_err(|error| ServiceError::from_error(&error))?;
                 Ok::<_, ServiceError>(taken)
@@ -130,13 +131,13 @@ impl Write for Pieces {
 /// Asks the daemon for a backup, and writes it to `out` as it comes.
 pub async fn call_backup(
     socket: &Path,
-    to: &BackupTo,
+    request: &BackupRequest,
     passphrase: Option<&SecretFrame>,
     out: &mut impl Write,
 ) -> Result<BackupView, ClientError> {
     let mut stream = keyring::upgraded(socket, PATH, PROTOCOL).await?;
     let conversation = async {
-        write_frame(&mut stream, &serde_json::to_vec(to)?).await?;
+        write_frame(&mut stream, &serde_json::to_vec(request)?).await?;
         if let Some(passphrase) = passphrase {
             write_frame(&mut stream, passphrase).await?;
         }

@@ -296,17 +296,6 @@ pub enum StoreFact {
         /// Keys that are lost with the store that was replaced.
         forgotten: Vec<KeyId>,
     },
-    /// A suspended key was put back into force.
-    Reinstated {
-        /// Whose.
-        identity: IdentityName,
-        /// Which.
-        generation: GenerationNumber,
-        /// Who answers for it; `None` when the wire does.
-        by: Option<String>,
-        /// Why: their words, or what the wire said.
-        reason: String,
-    },
     /// A store that is older than its witness was accepted.
     RollbackAccepted {
         /// How many transactions the store had seen.

@@ -6,19 +6,21 @@ use zeroize::Zeroizing;
 
 use super::{
     AUTHORITIES, AuthorityRecord, CODES, GENERATIONS, IDENTITIES, INBOX, InboxRecord, KEYS, OUTBOX,
-    OutboxRecord, SIGNER, STORE_JOURNAL, SignerRecord, Versioned, generation_id, mail_id,
+    OutboxRecord, SIGNER, SignerRecord, Versioned, generation_id, mail_id,
 };
 use crate::model::{
     Generation, GenerationNumber, Identity, IdentityName, IssuerName, KeyId, MessageId,
-    PendingCode, StoreEvent,
+    PendingCode,
+    audit::Action,
     rotation::{Event, RotationId},
 };
 
-/// Changes that become durable together or not at all.
+/// Changes that become durable together or not at all, with what the audit log tells of them.
 pub struct Batch {
     transaction: Transaction,
     /// Keys that are dead from here on: the witness learns of them first.
     graves: Vec<(KeyId, Mark)>,
+    told: Vec<Action>,
 }
 
 impl Default for Batch {
@@ -33,7 +35,14 @@ impl Batch {
         Self {
             transaction: Transaction::new(),
             graves: Vec::new(),
+            told: Vec::new(),
         }
+    }
+
+    /// Tells of it in the audit log.
+    pub fn tell(mut self, action: Action) -> Self {
+        self.told.push(action);
+        self
     }
 
     /// Writes an identity in the place of the version that was read.
@@ -112,24 +121,14 @@ impl Batch {
         self
     }
 
-    /// Appends to the journal of the store as a whole.
-    pub fn store_event(mut self, event: &StoreEvent) -> Self {
-        self.transaction.append(STORE_JOURNAL, encode(event));
-        self
-    }
-
     /// Has the witness told of the end of a key, before anything of this batch is done.
     pub(super) fn bury(mut self, key: KeyId, mark: Mark) -> Self {
         self.graves.push((key, mark));
         self
     }
 
-    pub(super) fn graves(&self) -> &[(KeyId, Mark)] {
-        &self.graves
-    }
-
-    pub(super) fn into_transaction(self) -> Transaction {
-        self.transaction
+    pub(super) fn into_parts(self) -> (Transaction, Vec<(KeyId, Mark)>, Vec<Action>) {
+        (self.transaction, self.graves, self.told)
     }
 
     fn put(

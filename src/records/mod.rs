@@ -4,6 +4,7 @@
 //! key, its generation and the fact that it was made. Whoever changes a record names the version that it
 //! has seen, so that of two who change it at once one wins and the other is told.
 
+pub mod audit;
 mod authority;
 mod backup;
 mod batch;
@@ -36,12 +37,12 @@ use aws_lc_rs::digest;
 pub use countersign_store::{
     BackupIdentity, BackupRecipients, EngineKind, Head, KeyFile, Manifest, Passphrase, Unlock,
 };
-use countersign_store::{Record, Store};
+use countersign_store::{Mark, Record, Store, Transaction};
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
 use crate::model::{
-    Generation, GenerationNumber, Identity, IdentityName, IssuerName, MessageId, PendingCode,
+    Generation, GenerationNumber, Identity, IdentityName, IssuerName, KeyId, MessageId, PendingCode,
 };
 
 const IDENTITIES: &str = "identity";
@@ -71,6 +72,7 @@ pub struct Records {
     witness: Option<Attendance>,
     store: Store,
     turn: Mutex<()>,
+    log: audit::Log,
 }
 
 impl Records {
@@ -80,6 +82,7 @@ impl Records {
             witness: None,
             store,
             turn: Mutex::new(()),
+            log: audit::Log::default(),
         }
     }
 
@@ -169,11 +172,15 @@ impl Records {
         self.read(CODES, &mail_id(letter))
     }
 
-    /// Writes a batch: all of it, durably, or nothing.
-    pub fn commit(&self, batch: Batch) -> Result<(), RecordsError> {
+    /// Writes, in the presence of the witness if there is one: it learns first of the keys that die by this.
+    fn transact(
+        &self,
+        transaction: Transaction,
+        graves: &[(KeyId, Mark)],
+    ) -> Result<(), RecordsError> {
         match &self.witness {
-            None => Ok(self.store.transact(batch.into_transaction())?),
-            Some(witness) => witness.attend(&self.store, batch),
+            None => Ok(self.store.transact(transaction)?),
+            Some(witness) => witness.attend(&self.store, transaction, graves),
         }
     }
 

@@ -13,8 +13,8 @@ use countersign_store::{
 use jiff::Timestamp;
 
 use super::{
-    AUTHORITIES, AuthorityRecord, CODES, GENERATIONS, IDENTITIES, INBOX, Inspected, KEYS, OUTBOX,
-    Records, RecordsError, RevokedRecord, STORE_JOURNAL,
+    AUTHORITIES, AuthorityRecord, Batch, CODES, GENERATIONS, IDENTITIES, INBOX, Inspected, KEYS,
+    OUTBOX, Records, RecordsError, RevokedRecord, STORE_JOURNAL,
     batch::encode,
     holdings::{Gathered, SlimGeneration},
     journal,
@@ -22,7 +22,9 @@ use super::{
 };
 use crate::model::{
     Generation, Identity, Informant, Informants, KeyState, Restoration, RestoredKey, StoreEvent,
-    StoreFact, Why, restoration,
+    StoreFact, Why,
+    audit::{Action, Author},
+    restoration,
     rotation::{Event, Fact, RotationId},
 };
 
@@ -167,6 +169,8 @@ pub struct Answering {
     pub reason: String,
     /// When.
     pub at: Timestamp,
+    /// Whose process does it.
+    pub author: Author,
 }
 
 /// What was done.
@@ -214,9 +218,11 @@ pub fn restore(
         loader.add(item)?;
     }
     amending.note(answering);
-    let store = loader.finish(amending.last)?;
-    let transactions = store.transactions()?;
-    drop((store, today));
+    let restored = Records::new(loader.finish(amending.last)?);
+    // The log goes on where the backup's ends, and says so before anybody opens it.
+    restored.commit(&answering.author, answering.at, told(rehearsal, answering))?;
+    let transactions = restored.store().transactions()?;
+    drop((restored, today));
 
     let mut witness = target
         .witness
@@ -229,6 +235,40 @@ pub fn restore(
     Ok(Restored {
         kept: replaced.kept,
         transactions,
+    })
+}
+
+/// What the audit log tells of it.
+fn told(rehearsal: &Rehearsal, answering: &Answering) -> Batch {
+    let head = &rehearsal.backup.head;
+    let batch = Batch::new().tell(Action::StoreRestored {
+        from: hex::encode(rehearsal.backup.manifest.sha256).into(),
+        made: head.taken_at.as_str().into(),
+        decided_by: answering.by.as_str().into(),
+        reason: answering.reason.as_str().into(),
+    });
+    let changed = rehearsal.restoration.keys.iter();
+    let changed = changed.filter(|key| key.restored != key.backed_up);
+    changed.fold(batch, |batch, key| {
+        let (identity, generation, key_id) = (key.identity.clone(), key.generation, key.key_id);
+        match key.restored {
+            KeyState::Destroyed => batch.tell(Action::KeyDestroyed {
+                identity,
+                generation,
+                key: key_id,
+            }),
+            KeyState::Compromised => batch.tell(Action::KeyCompromised {
+                identity,
+                generation,
+                key: key_id,
+            }),
+            KeyState::Suspended => batch.tell(Action::KeySuspended {
+                identity,
+                generation,
+                key: key_id,
+            }),
+            _ => batch,
+        }
     })
 }
 

@@ -18,6 +18,7 @@ use super::{
 };
 use crate::model::{
     Generation, Identity, KeyId, KeyState, StoreEvent, StoreFact,
+    audit::Action,
     rotation::{Event, Fact, RotationId},
 };
 
@@ -124,6 +125,13 @@ impl Records {
         };
         transaction.append(STORE_JOURNAL, encode(&StoreEvent { at, fact }));
         self.store.transact(transaction)?;
+        let told = Action::RollbackAccepted {
+            store: store_at,
+            witness: testimony.mark,
+            decided_by: answering.by.as_str().into(),
+            reason: answering.reason.as_str().into(),
+        };
+        self.record(&answering.author, at, told)?;
         witness.note(self.store.transactions()?)?;
         Ok(Some(accepted))
     }

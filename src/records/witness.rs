@@ -8,9 +8,9 @@ use std::{
     },
 };
 
-use countersign_store::{MARK_EVERY, Mark, Store, Witness};
+use countersign_store::{MARK_EVERY, Mark, Store, Transaction, Witness};
 
-use super::{Batch, GENERATIONS, Records, RecordsError, holdings::SlimGeneration};
+use super::{GENERATIONS, Records, RecordsError, holdings::SlimGeneration};
 use crate::model::{KeyId, KeyState};
 
 /// A witness beside an open store.
@@ -24,11 +24,15 @@ pub(super) struct Attendance {
 }
 
 impl Attendance {
-    /// Commits a batch in the presence of the witness.
-    pub(super) fn attend(&self, store: &Store, batch: Batch) -> Result<(), RecordsError> {
-        let graves = batch.graves().to_vec();
+    /// Writes in the presence of the witness.
+    pub(super) fn attend(
+        &self,
+        store: &Store,
+        transaction: Transaction,
+        graves: &[(KeyId, Mark)],
+    ) -> Result<(), RecordsError> {
         if graves.is_empty() {
-            store.transact(batch.into_transaction())?;
+            store.transact(transaction)?;
             if self.since_mark.fetch_add(1, Ordering::Relaxed) + 1 >= MARK_EVERY {
                 self.mark_or_complain();
             }
@@ -36,9 +40,9 @@ impl Attendance {
         }
         let mut witness = self.witness.lock().unwrap_or_else(PoisonError::into_inner);
         for (key, mark) in graves {
-            witness.bury(key.as_bytes(), mark)?;
+            witness.bury(key.as_bytes(), *mark)?;
         }
-        store.transact(batch.into_transaction())?;
+        store.transact(transaction)?;
         // Before this is acknowledged: from here on, no store in which the key lives is taken for this one.
         witness.note(store.transactions()?)?;
         self.since_mark.store(0, Ordering::Relaxed);

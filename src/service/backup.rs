@@ -2,11 +2,13 @@
 
 use std::io::Write;
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Service, ServiceError, error::chain};
-use crate::records::{BackupRecipients, Head, Manifest};
+use crate::{
+    model::audit::{Action, Actor, Author, Digest},
+    records::{BackupRecipients, Head, Manifest},
+};
 
 /// To whom a backup is encrypted. A passphrase is not in this value: it travels beside it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -19,6 +21,16 @@ pub enum BackupTo {
     },
     /// To who knows a passphrase.
     Passphrase,
+}
+
+/// A backup that is asked for.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct BackupRequest {
+    /// Where it goes, as whoever asks says.
+    pub file: String,
+    /// To whom it is encrypted.
+    #[serde(flatten)]
+    pub to: BackupTo,
 }
 
 /// A backup that was taken.
@@ -80,17 +92,30 @@ impl Service {
         BackupRecipients::parse(names).map_err(|error| ServiceError::from_error(&error))
     }
 
-    /// Writes a backup. Long work: not on a thread that serves sockets.
+    /// Writes a backup. Long work: not on a thread that serves sockets. `file` is where whoever asked says that it goes.
     pub fn back_up(
         &self,
+        by: Actor,
+        file: &str,
         out: impl Write,
         recipients: &BackupRecipients,
     ) -> Result<BackupView, ServiceError> {
-        let at: Timestamp = self.clock.now();
+        let by = Author::new(by).on("store-backup");
+        let written = |digest| Action::BackupWritten {
+            to: file.into(),
+            recipients: recipients.names().into_iter().map(Into::into).collect(),
+            digest,
+        };
+        // All keys are about to leave, if encrypted: that is known before the first of them does.
+        let at = self.clock.now();
+        self.records.record(&by, at, written(None))?;
         let (head, manifest) = self
             .records
             .back_up(out, recipients, at)
             .map_err(|error| ServiceError::failed(chain(&error)))?;
+        let digest = Some(Digest::new(manifest.sha256));
+        self.records
+            .record(&by, self.clock.now(), written(digest))?;
         tracing::info!(records = manifest.records, "a backup was taken");
         Ok(BackupView::new(&head, &manifest))
     }

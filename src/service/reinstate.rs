@@ -7,7 +7,9 @@
 use super::{Service, ServiceError};
 use crate::{
     model::{
-        Generation, Identity, IdentityName, KeyState, StoreEvent, StoreFact, Verdict, one_line,
+        Generation, Identity, IdentityName, KeyState, Verdict,
+        audit::{Action, Author},
+        one_line,
         rotation::Rotation,
     },
     probe::Prober,
@@ -18,8 +20,9 @@ use crate::{
 impl Service {
     pub(super) async fn reinstate(
         &self,
+        by: &Author,
         name: &IdentityName,
-        by: &str,
+        stated: &str,
         reason: Option<&str>,
     ) -> Result<(), ServiceError> {
         let identity = self.existing(name)?.value;
@@ -40,17 +43,18 @@ impl Service {
         for generation in &suspended {
             let spoken = match reason {
                 Some(reason) => Ok((
-                    Some(super::rotations::signed_name(by)?),
+                    Some(super::rotations::signed_name(stated)?),
                     super::rotations::stated_reason(reason)?,
                 )),
                 None => self
-                    .wire_speaks_for(&identity, &generation.value)
+                    .wire_speaks_for(by, &identity, &generation.value)
                     .await?
                     .map(|said| (None, said)),
             };
             match spoken {
-                Ok((by, reason)) => {
-                    self.put_into_force(&identity, rotation.as_ref(), generation, by, reason)?;
+                Ok((decided_by, reason)) => {
+                    let rotation = rotation.as_ref();
+                    self.put_into_force(&identity, rotation, generation, decided_by, reason, by)?;
                 }
                 Err(why) => {
                     refusals.push(format!("generation {}: {why}", generation.value.number));
@@ -73,6 +77,7 @@ impl Service {
     /// What the wire says at every destination: an acceptance everywhere, or why not.
     async fn wire_speaks_for(
         &self,
+        by: &Author,
         identity: &Identity,
         generation: &Generation,
     ) -> Result<Result<String, String>, ServiceError> {
@@ -81,7 +86,7 @@ impl Service {
         }
         let config = self.config();
         let credentials = self.credentials(identity, generation.number)?;
-        let ports = self.ports(identity)?;
+        let ports = self.ports(by, identity)?;
         let mut said = Vec::new();
         for destination in config.destinations_of(&identity.name) {
             let Some((_, environment)) = config.environment(&destination) else {
@@ -117,8 +122,9 @@ impl Service {
         identity: &Identity,
         rotation: Option<&Rotation>,
         generation: &Versioned<Generation>,
-        by: Option<String>,
+        decided_by: Option<String>,
         reason: String,
+        by: &Author,
     ) -> Result<(), ServiceError> {
         let number = generation.value.number;
         let state = match rotation {
@@ -129,17 +135,16 @@ impl Service {
         };
         let mut generation = generation.clone();
         generation.value.key_state = state;
-        let event = StoreEvent {
-            at: self.clock.now(),
-            fact: StoreFact::Reinstated {
+        let batch = Batch::new()
+            .generation(&generation)
+            .tell(Action::KeyReinstated {
                 identity: identity.name.clone(),
                 generation: number,
-                by,
-                reason,
-            },
-        };
-        self.records
-            .commit(Batch::new().generation(&generation).store_event(&event))?;
+                key: generation.value.key_id,
+                decided_by: decided_by.map(Into::into),
+                reason: reason.into(),
+            });
+        self.records.commit(by, self.clock.now(), batch)?;
         Ok(())
     }
 

@@ -8,7 +8,7 @@ use crate::{
     delivery::{Handover, Publisher},
     exchange::Mailer,
     model::{
-        Activation, ConnectorName, GenerationNumber, KeyState, Role,
+        Activation, ConnectorName, GenerationNumber, IdentityName, KeyState, Role,
         rotation::{Output, Rotation},
     },
     pki::Credentials,
@@ -46,7 +46,12 @@ impl<M: Mailer, P: Prober, B: Publisher> Driver<'_, M, P, B> {
     ) -> Result<Done, StepError> {
         self.refuse_suspended(rotation, generation)?;
         let credentials = credentials(self.records, rotation.identity(), generation)?;
-        let handover = handover(&credentials, generation, &self.setting.policy);
+        let handover = handover(
+            rotation.identity(),
+            &credentials,
+            generation,
+            &self.setting.policy,
+        );
         let fingerprint = handover.fingerprint;
         let applied = self
             .publisher
@@ -91,11 +96,13 @@ impl<M, P, B> Driver<'_, M, P, B> {
 
 /// Credentials as they are handed over under a policy.
 pub fn handover(
+    identity: &IdentityName,
     credentials: &Credentials,
     generation: GenerationNumber,
     policy: &Policy,
 ) -> Handover {
     Handover {
+        identity: identity.clone(),
         generation,
         fingerprint: credentials.fingerprint(),
         bundle_pem: credentials.bundle_pem(),
