@@ -41,6 +41,12 @@ mod cli_home;
 /// Making and opening a store.
 mod cli_store;
 
+/// Backups, taken, looked into and refused.
+mod backup;
+
+/// What comes back from a backup after a rotation, and what must not.
+mod restore;
+
 /// The command line and the daemon.
 mod cli_daemon;
 
