@@ -76,6 +76,7 @@
 //! Not promised: an older copy of *all* files is a sound store, once it was closed in between.
 //! [`Store::transactions`] never decreases and can be kept elsewhere.
 
+mod backup;
 mod crypto;
 mod engine;
 mod error;
@@ -85,9 +86,12 @@ mod format1;
 mod header;
 mod index;
 mod kdf;
+mod lineage;
+mod load;
 mod lock;
 mod obstacle;
 mod plan;
+mod replace;
 mod reseal;
 mod secret;
 mod slot;
@@ -98,12 +102,20 @@ mod suite;
 mod survey;
 mod transaction;
 mod vault;
+mod witness;
 
+pub use backup::{
+    Backup, BackupError, BackupFault, BackupIdentity, BackupRecipients, Head, Item, Manifest,
+    Taking, UnreadableIdentity, UnreadableRecipient,
+};
 pub use engine::{EngineError, EngineKind, UnknownEngine};
 pub use error::{Damage, Error, Fault, HeaderFault, Place, Result};
 pub use format1::Format1;
 pub use kdf::KdfCost;
+pub use lineage::{Lineage, STORE_COLLECTION};
+pub use load::Loader;
 pub use obstacle::Obstacle;
+pub use replace::{Replaced, replace_store, room_beside};
 pub use reseal::{ResealState, Resealed};
 pub use secret::{KeyFile, Passphrase, Unlock};
 pub use slot::{SlotInfo, SlotKind};
@@ -112,3 +124,4 @@ pub use store::{InitOptions, Store};
 pub use survey::{Survey, Verification};
 pub use transaction::{Expect, Transaction};
 pub use vault::{Entry, Record};
+pub use witness::{MARK_EVERY, Mark, Witness, WitnessError};

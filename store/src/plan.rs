@@ -39,9 +39,10 @@ pub(crate) struct Planned {
 }
 
 impl<'s> Plan<'s> {
-    pub(crate) fn new(view: Snapshot<'s>) -> Result<Self> {
+    /// `after` is the least number of transactions that there have been.
+    pub(crate) fn new(view: Snapshot<'s>, after: u64) -> Result<Self> {
         let mut root = view.root()?.clone();
-        root.transactions += 1;
+        root.transactions = root.transactions.max(after) + 1;
         let top = root.top;
         Ok(Self {
             edit: Edit::new(view, top),
@@ -73,12 +74,18 @@ impl<'s> Plan<'s> {
                 id,
                 bytes,
                 expect,
-            } => self.write(collection, id, *expect, Some(bytes)),
+            } => self.write(collection, id, *expect, Some(bytes), None),
+            Operation::Load {
+                collection,
+                id,
+                version,
+                bytes,
+            } => self.write(collection, id, Expect::Absent, Some(bytes), Some(*version)),
             Operation::Delete {
                 collection,
                 id,
                 expect,
-            } => self.write(collection, id, *expect, None),
+            } => self.write(collection, id, *expect, None, None),
             Operation::Append {
                 stream,
                 expected,
@@ -138,6 +145,7 @@ impl<'s> Plan<'s> {
         id: &str,
         expect: Expect,
         bytes: Option<&[u8]>,
+        version: Option<u64>,
     ) -> Result<()> {
         check_name(collection)?;
         check_name(id)?;
@@ -168,7 +176,8 @@ impl<'s> Plan<'s> {
             }
             (Some(bytes), old) => {
                 let id = old.map_or_else(new_id, |old| Ok(old.to.id))?;
-                self.put(id, name, found.unwrap_or(0) + 1, bytes)
+                let version = version.unwrap_or(found.unwrap_or(0) + 1);
+                self.put(id, name, version, bytes)
             }
         }
     }

@@ -13,6 +13,7 @@ use crate::files::{self, IoContext};
 use crate::header::{Header, Unverified};
 use crate::index::Cache;
 use crate::kdf::KdfCost;
+use crate::load::LOADING_FILE;
 use crate::lock::{LOCK_FILE, Lock};
 use crate::obstacle::Obstacle;
 use crate::plan::{Plan, Planned};
@@ -86,6 +87,16 @@ impl Store {
     /// [`Error::HeaderMissing`] for what is there already, [`Error::EmptyPassphrase`],
     /// [`Error::InUse`], [`Error::Io`], [`Error::Engine`], [`Error::Random`].
     pub fn init(dir: &Path, unlock: &Unlock, options: &InitOptions) -> Result<Self> {
+        Self::init_marked(dir, unlock, options, None)
+    }
+
+    /// The same, with a file beside the header that says what is to be known of it.
+    pub(crate) fn init_marked(
+        dir: &Path,
+        unlock: &Unlock,
+        options: &InitOptions,
+        mark: Option<&str>,
+    ) -> Result<Self> {
         if Header::exists(dir) {
             return Err(Error::AlreadyExists {
                 path: dir.to_owned(),
@@ -106,6 +117,9 @@ impl Store {
         }
         let unfinished = dir.join(UNFINISHED_FILE);
         files::write_private(&unfinished, b"")?;
+        if let Some(mark) = mark {
+            files::write_private(&dir.join(mark), b"")?;
+        }
         let kind = options.engine;
         let engine_dir = dir.join(ENGINE_DIR);
         files::create_private_dir(&engine_dir)?;
@@ -147,13 +161,18 @@ impl Store {
     /// # Errors
     /// [`Error::NotFound`], [`Error::Incomplete`] or [`Error::HeaderMissing`] when there is no
     /// whole store; [`Error::InUse`] when it is open already, here or in another process;
-    /// [`Error::WrongSecret`]; [`Error::NewerFormat`] and [`Error::HeaderDamaged`], with nothing
+    /// [`Error::Loading`]; [`Error::WrongSecret`]; [`Error::NewerFormat`] and [`Error::HeaderDamaged`], with nothing
     /// written; [`Error::Canary`]; [`Error::Io`], [`Error::Engine`].
     pub fn open(dir: &Path, unlock: &Unlock) -> Result<Self> {
         if !Header::exists(dir) {
             return Err(headless(dir).unwrap_or(Error::NotFound {
                 path: dir.to_owned(),
             }));
+        }
+        if dir.join(LOADING_FILE).symlink_metadata().is_ok() {
+            return Err(Error::Loading {
+                path: dir.to_owned(),
+            });
         }
         // Once before the lock, so that nothing at all is written beside a header that cannot be
         // used, and once under it, since it may have been replaced in between.
@@ -227,7 +246,7 @@ impl Store {
     pub fn transact(&self, transaction: Transaction) -> Result<()> {
         let inner = &*self.inner;
         let _writing = inner.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut plan = Plan::new(Snapshot::new(inner, Access::Writer)?)?;
+        let mut plan = Plan::new(Snapshot::new(inner, Access::Writer)?, transaction.after)?;
         for operation in &transaction.operations {
             plan.add(operation)?;
         }

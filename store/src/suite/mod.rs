@@ -1,5 +1,6 @@
 //! The conformance suite: written once, run against every engine.
 
+mod backups;
 mod engines;
 mod format1;
 mod journals;
@@ -9,6 +10,7 @@ mod pages;
 mod records;
 mod resealing;
 mod tampering;
+mod witnesses;
 
 use std::path::Path;
 
