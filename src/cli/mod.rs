@@ -8,6 +8,7 @@ mod exit;
 mod generate;
 mod hint;
 mod keyring;
+mod migrate;
 mod offline;
 mod render;
 mod requests;
@@ -94,6 +95,7 @@ async fn run(terminal: Terminal, arguments: Arguments) -> Result<Exit, ServiceEr
         Command::Store(StoreCommand::Restore(arguments)) => {
             restore::run(output, &config, arguments).await
         }
+        Command::Store(StoreCommand::Migrate) => migrate::run(output, &config).await,
         Command::Store(StoreCommand::AcceptRollback(arguments)) => {
             restore::accept_rollback(output, &config, arguments).await
         }

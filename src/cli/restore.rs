@@ -120,7 +120,7 @@ pub(super) async fn run(
     Ok(Exit::Done)
 }
 
-async fn without_daemon(path: &Path) -> Result<Config, ServiceError> {
+pub(super) async fn without_daemon(path: &Path) -> Result<Config, ServiceError> {
     let (config, socket) = connect::control_socket(path);
     if daemon::is_running(&socket).await {
         return Err(ServiceError::locked(format!(
@@ -180,7 +180,12 @@ fn today(
         Ok(secret) => match Records::open(path, &secret) {
             Ok(records) => Ok((secret, records)),
             // It is alive and well: nothing is put in its place.
-            Err(error) if error.is_locked() && !error.is_wrong_secret() => return Err(error.into()),
+            Err(error)
+                if error.is_of_another_version()
+                    || (error.is_locked() && !error.is_wrong_secret()) =>
+            {
+                return Err(error.into());
+            }
             Err(error) => Err(ServiceError::from_error(&error).message),
         },
     };

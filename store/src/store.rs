@@ -27,7 +27,7 @@ use crate::vault::{CANARY_KEY, Epoch, ROOT_KEY, Resealing, Root, Vault};
 const FIRST: Epoch = 1;
 
 /// There while a store is being made: what is found beside it was never in use.
-const UNFINISHED_FILE: &str = "unfinished";
+pub(crate) const UNFINISHED_FILE: &str = "unfinished";
 
 /// How a new store is made.
 #[derive(Debug, Clone, Copy, Default)]

@@ -47,6 +47,9 @@ mod backup;
 /// What comes back from a backup after a rotation, and what must not.
 mod restore;
 
+/// Stores of older and newer versions.
+mod migrate;
+
 /// The command line and the daemon.
 mod cli_daemon;
 

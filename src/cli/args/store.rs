@@ -22,6 +22,9 @@ pub enum StoreCommand {
     /// Put a backup in the place of the store, or say what that would change. The store that is there is kept.
     #[command(after_help = HELP)]
     Restore(StoreRestore),
+    /// Bring a store of an older version to the format of this one. The old store is kept beside it.
+    #[command(after_help = HELP)]
+    Migrate,
     /// Go on with a store that was put back to an older state than its witness knows.
     #[command(after_help = HELP)]
     AcceptRollback(AcceptRollback),
