@@ -35,6 +35,9 @@ mod story_restarts;
 #[cfg(feature = "fault-injection")]
 mod story_kills;
 
+/// Daemons that are killed at random, over and over.
+mod story_sigkill;
+
 /// Which layer may know which.
 mod architecture;
 
