@@ -5,17 +5,18 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use crate::crypto::{self, SecretKey};
+use crate::crypto;
 use crate::engine::{Change, ENGINE_DIR, Engine, EngineError, EngineKind, Stored};
 use crate::error::{Error, Result};
 use crate::fault::{Passage, When};
 use crate::files::{self, IoContext};
-use crate::header::{Header, Unverified};
+use crate::header::{HEADER_FILE, Header, Unverified};
 use crate::kdf::KdfCost;
+use crate::keyring::Keyring;
 use crate::lock::{LOCK_FILE, Lock};
 use crate::plan::Plan;
 use crate::secret::Unlock;
-use crate::slot::{Slot, SlotInfo};
+use crate::slot::{SlotInfo, SlotOptions};
 use crate::survey::Survey;
 use crate::transaction::Transaction;
 use crate::vault::{CANARY_KEY, Entry, Group, ROOT_KEY, Record, Root, Tally, Vault};
@@ -30,6 +31,19 @@ pub struct InitOptions {
     pub engine: EngineKind,
     /// What a guess at the passphrase costs; of no effect for a key file.
     pub kdf: KdfCost,
+    /// Now, in seconds since 1970, if it is to be recorded when the first slot was made.
+    pub since: Option<i64>,
+}
+
+impl InitOptions {
+    /// The options for the first slot.
+    pub(crate) fn slot(&self) -> SlotOptions {
+        SlotOptions {
+            label: String::new(),
+            since: self.since,
+            kdf: self.kdf,
+        }
+    }
 }
 
 /// An open store. Clones share it; it is closed, and may be opened by others, when the last is
@@ -46,6 +60,7 @@ pub(crate) struct Inner {
     // The order matters: the engine must be closed before the lock is given up.
     pub(crate) engine: Box<dyn Engine>,
     pub(crate) vault: Vault,
+    pub(crate) keyring: Keyring,
     kind: EngineKind,
     dir: PathBuf,
     /// Held from the first condition checked to the last byte written.
@@ -72,10 +87,8 @@ impl Store {
             });
         }
         // Before anything is written, since this is what may be refused.
-        let master = SecretKey::random()?;
-        let mut store_id = [0; 16];
-        crypto::fill(&mut store_id)?;
-        let slot = Slot::seal(1, &master, unlock, options.kdf, &store_id)?;
+        let kind = options.engine;
+        let keyring = Keyring::create(dir, kind, unlock, &options.slot())?;
 
         make_room(dir)?;
         let lock = Lock::take(dir)?;
@@ -86,14 +99,12 @@ impl Store {
         }
         let unfinished = dir.join(UNFINISHED_FILE);
         files::write_private(&unfinished, b"")?;
-        let kind = options.engine;
         let engine_dir = dir.join(ENGINE_DIR);
         files::create_private_dir(&engine_dir)?;
         let engine = kind
             .create(&engine_dir)
             .map_err(|source| engine_error(kind, dir, "be created", source))?;
-        let vault = Vault::new(&master, &store_id);
-        let inner = Inner::new(engine, vault, kind, dir, lock);
+        let inner = Inner::new(engine, keyring, dir, lock);
         let root = inner.vault.seal_root(&Root::default())?;
         inner.apply(&[Change {
             key: ROOT_KEY.to_vec(),
@@ -103,12 +114,7 @@ impl Store {
         files::sync_dir(&engine_dir)?;
 
         // Last: with the header in place the store exists.
-        Header {
-            engine: kind,
-            store_id,
-            slots: vec![slot],
-        }
-        .write(dir, &master)?;
+        inner.put_header(&inner.keyring.encode()?)?;
         fs::remove_file(&unfinished).while_trying("remove", &unfinished)?;
         files::sync_dir(dir)?;
         Ok(Self {
@@ -133,17 +139,16 @@ impl Store {
         // used, and once under it, since it may have been replaced in between.
         Unverified::read(dir)?;
         let lock = Lock::take(dir)?;
-        let (header, master) = Unverified::read(dir)?.open(dir, unlock)?;
+        let keyring = Keyring::open(dir, unlock)?;
         let unfinished = dir.join(UNFINISHED_FILE);
         if unfinished.symlink_metadata().is_ok() {
             fs::remove_file(&unfinished).while_trying("remove", &unfinished)?;
         }
-        let kind = header.engine;
+        let kind = keyring.engine();
         let engine = kind
             .open(&dir.join(ENGINE_DIR))
             .map_err(|source| engine_error(kind, dir, "open", source))?;
-        let vault = Vault::new(&master, &header.store_id);
-        let inner = Inner::new(engine, vault, kind, dir, lock);
+        let inner = Inner::new(engine, keyring, dir, lock);
         inner.sing()?;
         Ok(Self {
             inner: Arc::new(inner),
@@ -280,17 +285,15 @@ impl std::fmt::Debug for Store {
 }
 
 impl Inner {
-    fn new(
-        engine: Box<dyn Engine>,
-        vault: Vault,
-        kind: EngineKind,
-        dir: &Path,
-        lock: Lock,
-    ) -> Self {
+    fn new(engine: Box<dyn Engine>, keyring: Keyring, dir: &Path, lock: Lock) -> Self {
         Self {
             engine,
-            vault,
-            kind,
+            vault: keyring.with_masters(|masters, store_id| {
+                let (_, master) = masters.last().expect("a store has a master key");
+                Vault::new(master, store_id)
+            }),
+            kind: keyring.engine(),
+            keyring,
             dir: dir.to_owned(),
             writer: Mutex::new(()),
             gate: RwLock::new(()),
@@ -331,6 +334,11 @@ impl Inner {
             }
             .into()),
         }
+    }
+
+    /// Puts a header in its place, as a whole, durably.
+    pub(crate) fn put_header(&self, text: &[u8]) -> Result<()> {
+        files::replace(&self.dir.join(HEADER_FILE), text)
     }
 
     /// Writes a canary and looks whether it comes back.

@@ -1,9 +1,11 @@
 //! The conformance suite: written once, run against every engine.
 
 mod engines;
+mod headers;
 mod journals;
 mod lifecycle;
 mod records;
+mod slots;
 mod tampering;
 
 use std::path::Path;
@@ -96,6 +98,7 @@ fn options(engine: EngineKind) -> InitOptions {
     InitOptions {
         engine,
         kdf: KdfCost::throwaway(),
+        since: None,
     }
 }
 
