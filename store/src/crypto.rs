@@ -53,6 +53,7 @@ impl SecretKey {
     }
 
     /// Another key with the same bytes.
+    #[cfg(test)]
     pub(crate) fn copy(&self) -> Self {
         let mut key = Locked::new();
         key.bytes_mut().copy_from_slice(self.as_bytes());

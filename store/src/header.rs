@@ -11,8 +11,6 @@
 //! What it does not tell: that it is not an older header of the same store. A thief who put one
 //! back, with a slot since removed, would need that slot's secret as well.
 
-pub(crate) mod format1;
-
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -24,12 +22,13 @@ use crate::engine::EngineKind;
 use crate::error::{Error, HeaderFault, Result};
 use crate::files::{self, IoContext};
 use crate::secret::Unlock;
-use crate::slot::{Epoch, Masters, Slot, SlotInfo};
+use crate::slot::{Masters, Slot, SlotInfo};
+use crate::vault::Epoch;
 
 /// The name of the header file in a store's directory.
 pub(crate) const HEADER_FILE: &str = "store.json";
 
-/// The format that this version writes, and the newest that it reads.
+/// The format that this version writes, and opens; older ones are read by modules of their own.
 pub(crate) const FORMAT: u32 = 2;
 
 /// The largest header that is read.
@@ -238,11 +237,11 @@ impl Unverified {
                 supported: FORMAT,
             });
         }
-        if any.format < FORMAT {
+        if (1..FORMAT).contains(&any.format) {
             return Err(Error::OlderFormat {
                 path: dir.to_owned(),
                 found: any.format,
-                supported: FORMAT,
+                current: FORMAT,
             });
         }
         let Envelope {

@@ -16,7 +16,8 @@ use crate::engine::EngineKind;
 use crate::error::{Error, Result};
 use crate::header::{Header, Held, MOST_SLOTS, Unverified};
 use crate::secret::Unlock;
-use crate::slot::{Epoch, Masters, Slot, SlotInfo, SlotOptions};
+use crate::slot::{Masters, Slot, SlotInfo, SlotOptions};
+use crate::vault::{Epoch, Vault};
 
 /// The number of the first master key.
 const FIRST: Epoch = 1;
@@ -76,13 +77,19 @@ impl Keyring {
         self.state().header.engine
     }
 
-    /// Makes something of the master keys, ascending by epoch, and of the store's id.
-    pub(crate) fn with_masters<T>(
-        &self,
-        make: impl FnOnce(&[(Epoch, SecretKey)], &[u8]) -> T,
-    ) -> T {
-        let state = self.state();
-        make(&state.masters, &state.header.store_id)
+    /// The store's id.
+    pub(crate) fn store_id(&self) -> [u8; 16] {
+        self.state().header.store_id
+    }
+
+    /// The keys that the records are sealed with.
+    pub(crate) fn vault(&self) -> Vault {
+        let State { header, masters } = &*self.state();
+        let (epoch, master) = &masters[0];
+        let first = Vault::new(master, *epoch, &header.store_id);
+        masters[1..].iter().fold(first, |vault, (epoch, master)| {
+            vault.with(master, *epoch, &header.store_id)
+        })
     }
 
     /// The text of the header as it is.
@@ -96,10 +103,9 @@ impl Keyring {
         self.state().header.slots.iter().map(Held::info).collect()
     }
 
-    /// The epoch of the newest master key, and of the one that it replaces.
-    pub(crate) fn epochs(&self) -> (Epoch, Option<Epoch>) {
-        let state = self.state();
-        (state.header.epoch, state.header.retiring)
+    /// Whether one master key is being replaced by another.
+    pub(crate) fn is_replacing(&self) -> bool {
+        self.state().header.retiring.is_some()
     }
 
     /// Whether a secret opens the store, and by which slot.
@@ -180,11 +186,15 @@ impl Keyring {
     }
 
     /// Makes a new master key and seals it to every slot beside the old one; goes on with one that was
-    /// begun before. The epoch that everything has to be sealed under anew.
-    pub(crate) fn begin_epoch(&self, publish: Publish<'_>) -> Result<Epoch> {
+    /// begun before. `take` is handed the new key and its epoch as soon as the header holds them.
+    pub(crate) fn begin_epoch(
+        &self,
+        publish: Publish<'_>,
+        take: impl FnOnce(&SecretKey, Epoch),
+    ) -> Result<()> {
         let mut state = self.state();
         if state.header.retiring.is_some() {
-            return Ok(state.header.epoch);
+            return Ok(());
         }
         let mut header = state.header.clone();
         let old = header.epoch;
@@ -203,9 +213,10 @@ impl Keyring {
         header.epoch = new;
         header.retiring = Some(old);
         publish(&header.encode(&self.dir, &master)?)?;
+        take(&master, new);
         state.masters.push((new, master));
         state.header = header;
-        Ok(new)
+        Ok(())
     }
 
     /// Takes the old master key out of every slot and forgets it. Nothing may be sealed under it any more.

@@ -2,24 +2,26 @@
 
 use std::fs;
 use std::io::ErrorKind;
+use std::ops::RangeBounds;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use crate::crypto;
-use crate::engine::{Change, ENGINE_DIR, Engine, EngineError, EngineKind, Stored};
+use crate::crypto::{self, Nonce};
+use crate::engine::{Change, ENGINE_DIR, Engine, EngineError, EngineKind};
 use crate::error::{Error, Result};
 use crate::fault::{Passage, When};
 use crate::files::{self, IoContext};
 use crate::header::{HEADER_FILE, Header, Unverified};
+use crate::index::Cache;
 use crate::kdf::KdfCost;
 use crate::keyring::Keyring;
 use crate::lock::{LOCK_FILE, Lock};
-use crate::plan::Plan;
+use crate::plan::{Plan, Planned};
 use crate::secret::Unlock;
 use crate::slot::{SlotInfo, SlotOptions};
-use crate::survey::Survey;
+use crate::snapshot::{Access, Label, Snapshot};
 use crate::transaction::Transaction;
-use crate::vault::{CANARY_KEY, Entry, Group, ROOT_KEY, Record, Root, Tally, Vault};
+use crate::vault::{CANARY_KEY, Entry, ROOT_KEY, Record, Resealing, Root, Vault};
 
 /// There while a store is being made: what is found beside it was never in use.
 const UNFINISHED_FILE: &str = "unfinished";
@@ -49,8 +51,9 @@ impl InitOptions {
 /// An open store. Clones share it; it is closed, and may be opened by others, when the last is
 /// dropped.
 ///
-/// Readers run side by side. One transaction runs at a time, and readers wait for it only while
-/// the engine writes: each reading call sees all of a transaction or nothing of it.
+/// Readers run side by side. One transaction runs at a time, and readers do not wait for it, unless
+/// the engine cannot show them what was before (sled) and is writing: each reading call sees all of a
+/// transaction or nothing of it. [`snapshot`](Self::snapshot) makes one view of several calls.
 #[derive(Clone)]
 pub struct Store {
     pub(crate) inner: Arc<Inner>,
@@ -59,15 +62,29 @@ pub struct Store {
 pub(crate) struct Inner {
     // The order matters: the engine must be closed before the lock is given up.
     pub(crate) engine: Box<dyn Engine>,
-    pub(crate) vault: Vault,
     pub(crate) keyring: Keyring,
+    /// Changes when the master key is replaced, under the writer's lock.
+    pub(crate) vault: RwLock<Arc<Vault>>,
+    pub(crate) cache: Cache,
+    pub(crate) store_id: [u8; 16],
+    known: Mutex<Known>,
     kind: EngineKind,
     dir: PathBuf,
     /// Held from the first condition checked to the last byte written.
-    writer: Mutex<()>,
-    /// Held exclusively while the engine writes, so that readers never see half a transaction.
+    pub(crate) writer: Mutex<()>,
+    /// Held exclusively while the engine writes, so that readers of an engine without snapshots
+    /// never see half a transaction.
     pub(crate) gate: RwLock<()>,
     _lock: Lock,
+}
+
+/// What this process knows of the root.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Known {
+    /// A root with fewer transactions than these is an older one put back.
+    pub(crate) floor: u64,
+    /// The root as it was last written or read, and the nonce it was sealed with.
+    pub(crate) root: Option<(Nonce, Root)>,
 }
 
 impl Store {
@@ -105,7 +122,13 @@ impl Store {
             .create(&engine_dir)
             .map_err(|source| engine_error(kind, dir, "be created", source))?;
         let inner = Inner::new(engine, keyring, dir, lock);
-        let root = inner.vault.seal_root(&Root::default())?;
+        let (_, root) = inner.vault().seal_root(&Root {
+            resealing: Resealing {
+                whole: inner.vault().newest(),
+                ..Resealing::default()
+            },
+            ..Root::default()
+        })?;
         inner.apply(&[Change {
             key: ROOT_KEY.to_vec(),
             value: Some(root),
@@ -187,65 +210,110 @@ impl Store {
         &self.inner.dir
     }
 
-    /// The record of this id, if there is one.
-    ///
-    /// That one record is authentic; whether it is the latest is told by
-    /// [`list`](Self::list) and [`verify`](Self::verify), which see the whole.
-    ///
-    /// # Errors
-    /// [`Error::Damaged`], naming the record; [`Error::Engine`].
-    pub fn read(&self, collection: &str, id: &str) -> Result<Option<Record>> {
-        let inner = &*self.inner;
-        let key = inner.vault.record_key(collection, id);
-        let _reading = inner.gate.read().unwrap_or_else(PoisonError::into_inner);
-        Ok(inner
-            .get(&key)?
-            .map(|value| inner.vault.open_record(collection, &key, &value))
-            .transpose()
-            .map_err(|damage| damage.of(collection, id))?)
-    }
-
-    /// Every record of a collection, by ascending id. A collection that was never written is empty.
-    ///
-    /// # Errors
-    /// [`Error::Damaged`] when any record is damaged, or any was removed, brought back or replaced
-    /// by an older self: use [`survey`](Self::survey) to get at the others. [`Error::Engine`].
-    pub fn list(&self, collection: &str) -> Result<Vec<Record>> {
-        self.list_prefix(collection, "")
-    }
-
-    /// As [`list`](Self::list), but only the records whose id begins with `id_prefix`; damage to
-    /// the content of others is not looked for.
-    ///
-    /// # Errors
-    /// As [`list`](Self::list).
-    pub fn list_prefix(&self, collection: &str, id_prefix: &str) -> Result<Vec<Record>> {
-        let Survey { records, damage } = self.inner.survey(collection, id_prefix)?;
-        match damage.into_iter().next() {
-            None => Ok(records),
-            Some(damage) => Err(damage.into()),
-        }
-    }
-
-    /// Every record of a collection that can be read, by ascending id, and all damage in it.
+    /// The store as it is now, for as long as the answer is kept.
     ///
     /// # Errors
     /// [`Error::Engine`].
-    pub fn survey(&self, collection: &str) -> Result<Survey> {
-        self.inner.survey(collection, "")
+    pub fn snapshot(&self) -> Result<Snapshot<'_>> {
+        Snapshot::new(&self.inner, Access::Reader)
     }
 
-    /// Every event of a journal in order. A journal that was never written is empty.
+    /// See [`Snapshot::read`].
     ///
     /// # Errors
-    /// [`Error::Damaged`] when any event is damaged, missing at either end or between, or
-    /// replaced: a history with holes is not a history. [`Error::Engine`].
+    /// As there.
+    pub fn read(&self, collection: &str, id: &str) -> Result<Option<Record>> {
+        self.snapshot()?.read(collection, id)
+    }
+
+    /// See [`Snapshot::list`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn list(&self, collection: &str) -> Result<Vec<Record>> {
+        self.snapshot()?.list(collection)
+    }
+
+    /// See [`Snapshot::list_prefix`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn list_prefix(&self, collection: &str, id_prefix: &str) -> Result<Vec<Record>> {
+        self.snapshot()?.list_prefix(collection, id_prefix)
+    }
+
+    /// See [`Snapshot::page`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn page(&self, collection: &str, after: Option<&str>, limit: usize) -> Result<Vec<Record>> {
+        self.snapshot()?.page(collection, after, limit)
+    }
+
+    /// See [`Snapshot::range`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn range<'i>(
+        &self,
+        collection: &str,
+        ids: impl RangeBounds<&'i str>,
+        limit: usize,
+    ) -> Result<Vec<Record>> {
+        self.snapshot()?.range(collection, ids, limit)
+    }
+
+    /// See [`Snapshot::labels`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn labels<'i>(
+        &self,
+        collection: &str,
+        ids: impl RangeBounds<&'i str>,
+        limit: usize,
+    ) -> Result<Vec<Label>> {
+        self.snapshot()?.labels(collection, ids, limit)
+    }
+
+    /// See [`Snapshot::count`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn count(&self, collection: &str) -> Result<u64> {
+        self.snapshot()?.count(collection)
+    }
+
+    /// See [`Snapshot::journal`].
+    ///
+    /// # Errors
+    /// As there.
     pub fn journal(&self, stream: &str) -> Result<Vec<Entry>> {
-        let (entries, damage) = self.inner.history(stream)?;
-        match damage.into_iter().next() {
-            None => Ok(entries),
-            Some(damage) => Err(damage.into()),
-        }
+        self.snapshot()?.journal(stream)
+    }
+
+    /// See [`Snapshot::journal_page`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn journal_page(&self, stream: &str, after: u64, limit: usize) -> Result<Vec<Entry>> {
+        self.snapshot()?.journal_page(stream, after, limit)
+    }
+
+    /// See [`Snapshot::last_sequence`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn last_sequence(&self, stream: &str) -> Result<u64> {
+        self.snapshot()?.last_sequence(stream)
+    }
+
+    /// See [`Snapshot::transactions`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn transactions(&self) -> Result<u64> {
+        self.snapshot()?.transactions()
     }
 
     /// Does all of a transaction, durably, or nothing.
@@ -259,17 +327,16 @@ impl Store {
     pub fn transact(&self, transaction: Transaction) -> Result<()> {
         let inner = &*self.inner;
         let _writing = inner.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut plan = Plan::new(inner);
+        let mut plan = Plan::new(Snapshot::new(inner, Access::Writer)?)?;
         for operation in &transaction.operations {
             plan.add(operation)?;
         }
         let passage = Passage::enter(plan.appends());
-        let changes = plan.finish()?;
-        if changes.is_empty() {
+        let Some(planned) = plan.finish()? else {
             return Ok(());
-        }
+        };
         passage.reach(When::Before);
-        inner.apply(&changes)?;
+        inner.carry_out(planned)?;
         passage.reach(When::After);
         Ok(())
     }
@@ -285,13 +352,13 @@ impl std::fmt::Debug for Store {
 }
 
 impl Inner {
-    fn new(engine: Box<dyn Engine>, keyring: Keyring, dir: &Path, lock: Lock) -> Self {
+    pub(crate) fn new(engine: Box<dyn Engine>, keyring: Keyring, dir: &Path, lock: Lock) -> Self {
         Self {
             engine,
-            vault: keyring.with_masters(|masters, store_id| {
-                let (_, master) = masters.last().expect("a store has a master key");
-                Vault::new(master, store_id)
-            }),
+            vault: RwLock::new(Arc::new(keyring.vault())),
+            cache: Cache::default(),
+            store_id: keyring.store_id(),
+            known: Mutex::default(),
             kind: keyring.engine(),
             keyring,
             dir: dir.to_owned(),
@@ -301,16 +368,42 @@ impl Inner {
         }
     }
 
-    pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
-        self.engine
-            .get(key)
-            .map_err(|source| self.failed_to("read", source))
+    pub(crate) fn known(&self) -> Known {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.clone()
     }
 
-    pub(crate) fn scan(&self, prefix: &[u8]) -> Result<Vec<Stored>> {
-        self.engine
-            .scan(prefix)
-            .map_err(|source| self.failed_to("read", source))
+    /// Notes a root that was read, unless a newer one is known.
+    pub(crate) fn learn(&self, nonce: Nonce, root: &Root) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.root.is_none() || root.transactions > known.floor {
+            known.floor = known.floor.max(root.transactions);
+            known.root = Some((nonce, root.clone()));
+        }
+    }
+
+    /// Does what was planned; the writer's lock is held.
+    pub(crate) fn carry_out(&self, planned: Planned) -> Result<()> {
+        let Planned {
+            changes,
+            nonce,
+            root,
+            nodes,
+        } = planned;
+        let applied = self.apply(&changes);
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = applied {
+            // Done or not: the root that is read next will tell.
+            known.root = None;
+            return Err(error);
+        }
+        known.floor = root.transactions;
+        known.root = Some((nonce, root));
+        drop(known);
+        for (nonce, node) in nodes {
+            self.cache.keep(nonce, node);
+        }
+        Ok(())
     }
 
     fn apply(&self, changes: &[Change]) -> Result<()> {
@@ -320,20 +413,10 @@ impl Inner {
             .map_err(|source| self.failed_to("write", source))
     }
 
-    /// What a group contains by its own account; nothing, if it was never written.
-    pub(crate) fn tally(&self, group: &Group) -> Result<Tally> {
-        let key = self.vault.summary_key(group);
-        let Some(value) = self.get(&key)? else {
-            return Ok(Tally::default());
-        };
-        match self.vault.open_summary(&key, &value) {
-            Ok((_, tally)) => Ok(tally),
-            Err(damage) => Err(crate::Damage {
-                place: group.place(),
-                ..damage
-            }
-            .into()),
-        }
+    /// The keys in force.
+    fn vault(&self) -> Arc<Vault> {
+        let vault = self.vault.read().unwrap_or_else(PoisonError::into_inner);
+        vault.clone()
     }
 
     /// Puts a header in its place, as a whole, durably.
@@ -342,17 +425,20 @@ impl Inner {
     }
 
     /// Writes a canary and looks whether it comes back.
-    fn sing(&self) -> Result<()> {
+    pub(crate) fn sing(&self) -> Result<()> {
+        let vault = self.vault();
         let mut song = [0; 32];
         crypto::fill(&mut song)?;
-        let value = Some(self.vault.seal_canary(&song)?);
+        let value = Some(vault.seal_canary(&song)?);
         self.apply(&[Change {
             key: CANARY_KEY.to_vec(),
             value,
         }])?;
         let heard = self
-            .get(CANARY_KEY)?
-            .and_then(|value| self.vault.open_canary(&value).ok());
+            .engine
+            .get(CANARY_KEY)
+            .map_err(|source| self.failed_to("read", source))?
+            .and_then(|value| vault.open_canary(&value).ok());
         if heard.is_some_and(|heard| *heard == song) {
             Ok(())
         } else {
@@ -362,7 +448,7 @@ impl Inner {
         }
     }
 
-    fn failed_to(&self, operation: &'static str, source: EngineError) -> Error {
+    pub(crate) fn failed_to(&self, operation: &'static str, source: EngineError) -> Error {
         engine_error(self.kind, &self.dir, operation, source)
     }
 }

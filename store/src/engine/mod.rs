@@ -8,6 +8,7 @@ mod redb;
 mod sled;
 
 use std::fmt;
+use std::ops::Bound;
 use std::path::Path;
 use std::str::FromStr;
 
@@ -100,20 +101,48 @@ impl FromStr for EngineKind {
     }
 }
 
-/// An ordered map of byte strings on disk, with one writer at a time.
-pub(crate) trait Engine: Send + Sync {
-    /// The value under `key`, as of the last [`apply`](Self::apply) that returned.
+/// An ordered map of byte strings, as it is or as it was at one moment.
+pub(crate) trait Reader: Send + Sync {
+    /// The value under `key`.
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, EngineError>;
 
-    /// Every key that begins with `prefix`, with its value, in ascending order of bytes.
-    ///
-    /// The caller sees to it that nothing is applied meanwhile.
-    fn scan(&self, prefix: &[u8]) -> Result<Vec<Stored>, EngineError>;
+    /// The values under `keys`, in the order of `keys`. An engine that is far away answers in one
+    /// round trip.
+    fn get_many(&self, keys: &[Vec<u8>]) -> Result<Vec<Option<Vec<u8>>>, EngineError> {
+        keys.iter().map(|key| self.get(key)).collect()
+    }
 
+    /// The keys that begin with `prefix` and come after `after`, with their values, in ascending
+    /// order of bytes: the first `limit` of them, all there are if there are fewer.
+    fn page(
+        &self,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<Stored>, EngineError>;
+}
+
+/// An ordered map of byte strings on disk, with one writer at a time.
+///
+/// What it reads is as of the last [`apply`](Self::apply) that returned.
+pub(crate) trait Engine: Reader {
     /// Does all of the changes or, after a crash or an error, all or none of them.
     ///
     /// When it returns without an error they are on disk. No key comes twice.
     fn apply(&self, changes: &[Change]) -> Result<(), EngineError>;
+
+    /// What is there now, for as long as the answer is kept, whatever is applied meanwhile; `None`
+    /// from an engine that cannot do this: then the caller sees to it that nothing is.
+    fn snapshot(&self) -> Result<Option<Box<dyn Reader + '_>>, EngineError>;
+}
+
+/// Where a page begins.
+fn first<'k>(prefix: &'k [u8], after: Option<&'k [u8]>) -> (Bound<&'k [u8]>, Bound<&'k [u8]>) {
+    let from = match after {
+        Some(after) if after >= prefix => Bound::Excluded(after),
+        _ => Bound::Included(prefix),
+    };
+    (from, Bound::Unbounded)
 }
 
 /// A key and its value, as found in an engine.

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use redb::{Builder, Database, Durability, ReadableDatabase, TableDefinition};
+use redb::{Builder, Database, Durability, ReadOnlyTable, ReadableDatabase, TableDefinition};
 
-use super::{Change, Engine, EngineError, Stored};
+use super::{Change, Engine, EngineError, Reader, Stored, first};
 use crate::files::create_private;
 
 const FILE: &str = "store.redb";
@@ -35,21 +35,32 @@ impl RedbEngine {
     }
 }
 
-impl Engine for RedbEngine {
-    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, EngineError> {
+/// One read transaction.
+struct View(ReadOnlyTable<&'static [u8], &'static [u8]>);
+
+impl RedbEngine {
+    fn view(&self) -> Result<View, EngineError> {
         let transaction = self.database.begin_read().map_err(fault)?;
-        let table = transaction.open_table(TABLE).map_err(fault)?;
-        let value = table.get(key).map_err(fault)?;
+        Ok(View(transaction.open_table(TABLE).map_err(fault)?))
+    }
+}
+
+impl Reader for View {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, EngineError> {
+        let value = self.0.get(key).map_err(fault)?;
         Ok(value.map(|value| value.value().to_vec()))
     }
 
-    fn scan(&self, prefix: &[u8]) -> Result<Vec<Stored>, EngineError> {
-        let transaction = self.database.begin_read().map_err(fault)?;
-        let table = transaction.open_table(TABLE).map_err(fault)?;
+    fn page(
+        &self,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<Stored>, EngineError> {
         let mut found = Vec::new();
-        for entry in table.range(prefix..).map_err(fault)? {
+        for entry in self.0.range::<&[u8]>(first(prefix, after)).map_err(fault)? {
             let (key, value) = entry.map_err(fault)?;
-            if !key.value().starts_with(prefix) {
+            if found.len() == limit || !key.value().starts_with(prefix) {
                 break;
             }
             found.push(Stored {
@@ -59,7 +70,28 @@ impl Engine for RedbEngine {
         }
         Ok(found)
     }
+}
 
+impl Reader for RedbEngine {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, EngineError> {
+        self.view()?.get(key)
+    }
+
+    fn get_many(&self, keys: &[Vec<u8>]) -> Result<Vec<Option<Vec<u8>>>, EngineError> {
+        self.view()?.get_many(keys)
+    }
+
+    fn page(
+        &self,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<Stored>, EngineError> {
+        self.view()?.page(prefix, after, limit)
+    }
+}
+
+impl Engine for RedbEngine {
     fn apply(&self, changes: &[Change]) -> Result<(), EngineError> {
         let mut transaction = self.database.begin_write().map_err(fault)?;
         transaction
@@ -75,6 +107,10 @@ impl Engine for RedbEngine {
             }
         }
         transaction.commit().map_err(fault)
+    }
+
+    fn snapshot(&self) -> Result<Option<Box<dyn Reader + '_>>, EngineError> {
+        Ok(Some(Box::new(self.view()?)))
     }
 }
 

@@ -12,7 +12,7 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::io::retry_on_intr;
 use sled::{Batch, Config, Db};
 
-use super::{Change, Engine, EngineError, Stored};
+use super::{Change, Engine, EngineError, Reader, Stored, first};
 use crate::files::{IoContext, make_private};
 
 const CACHE_BYTES: u64 = 16 * 1024 * 1024;
@@ -63,7 +63,7 @@ impl SledEngine {
     }
 }
 
-impl Engine for SledEngine {
+impl Reader for SledEngine {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, EngineError> {
         Ok(self
             .database
@@ -72,19 +72,28 @@ impl Engine for SledEngine {
             .map(|value| value.to_vec()))
     }
 
-    fn scan(&self, prefix: &[u8]) -> Result<Vec<Stored>, EngineError> {
-        self.database
-            .scan_prefix(prefix)
-            .map(|entry| {
-                entry.map(|(key, value)| Stored {
-                    key: key.to_vec(),
-                    value: value.to_vec(),
-                })
-            })
-            .collect::<Result<_, _>>()
-            .map_err(EngineError::Sled)
+    fn page(
+        &self,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<Stored>, EngineError> {
+        let mut found = Vec::new();
+        for entry in self.database.range::<&[u8], _>(first(prefix, after)) {
+            let (key, value) = entry.map_err(EngineError::Sled)?;
+            if found.len() == limit || !key.starts_with(prefix) {
+                break;
+            }
+            found.push(Stored {
+                key: key.to_vec(),
+                value: value.to_vec(),
+            });
+        }
+        Ok(found)
     }
+}
 
+impl Engine for SledEngine {
     fn apply(&self, changes: &[Change]) -> Result<(), EngineError> {
         let mut batch = Batch::default();
         for Change { key, value } in changes {
@@ -102,6 +111,10 @@ impl Engine for SledEngine {
                 .and_then(|file| file.sync_all())
                 .while_trying("make durable", path)
         })
+    }
+
+    fn snapshot(&self) -> Result<Option<Box<dyn Reader + '_>>, EngineError> {
+        Ok(None)
     }
 }
 

@@ -22,6 +22,7 @@ use crate::crypto::{self, Nonce, SecretKey};
 use crate::error::{Error, Result};
 use crate::kdf::KdfCost;
 use crate::secret::Unlock;
+use crate::vault::Epoch;
 use lockbox::{Lockbox, Opener};
 use method::Method;
 
@@ -29,9 +30,6 @@ const SALT: usize = 16;
 
 /// The longest label, in bytes.
 const LONGEST_LABEL: usize = 100;
-
-/// The number of a master key: 1 for the first, one more for each that replaces it.
-pub(crate) type Epoch = u16;
 
 /// The master keys of a store, each with its epoch, ascending: one, or two while the master key is
 /// being replaced.
