@@ -39,7 +39,12 @@ impl Records {
         let slots = Store::slots_in(directory)?;
         Ok(slots
             .iter()
-            .map(|slot| format!("the {} of slot {}", slot.kind, slot.id))
+            .map(|slot| {
+                let kind = slot
+                    .kind
+                    .map_or_else(|| "damaged secret".to_owned(), |kind| kind.to_string());
+                format!("the {kind} of slot {}", slot.id)
+            })
             .collect())
     }
 
