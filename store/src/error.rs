@@ -9,6 +9,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::engine::{EngineError, EngineKind};
+use crate::obstacle::Obstacle;
 use crate::transaction::Expect;
 
 /// The result of every fallible call of this crate.
@@ -262,6 +263,18 @@ pub enum Error {
     TooManySlots {
         /// The most that there may be.
         limit: usize,
+    },
+    /// The disk does not take what is to be written. Reading goes on, and so does writing once the
+    /// cause is gone. Whether the transaction took place is told by looking again.
+    #[error("the store in {path} cannot be written, {obstacle}; nothing needs to be restarted")]
+    Unwritable {
+        /// The engine's directory.
+        path: PathBuf,
+        /// What is in the way.
+        obstacle: Obstacle,
+        /// The engine's own words.
+        #[source]
+        source: Box<EngineError>,
     },
     /// No slot opens with this secret.
     #[error(

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::io::ErrorKind;
-use std::ops::RangeBounds;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -16,12 +15,13 @@ use crate::index::Cache;
 use crate::kdf::KdfCost;
 use crate::keyring::Keyring;
 use crate::lock::{LOCK_FILE, Lock};
+use crate::obstacle::Obstacle;
 use crate::plan::{Plan, Planned};
 use crate::secret::Unlock;
 use crate::slot::{SlotInfo, SlotOptions};
-use crate::snapshot::{Access, Label, Snapshot};
+use crate::snapshot::{Access, Snapshot};
 use crate::transaction::Transaction;
-use crate::vault::{CANARY_KEY, Entry, ROOT_KEY, Record, Resealing, Root, Vault};
+use crate::vault::{CANARY_KEY, ROOT_KEY, Resealing, Root, Vault};
 
 /// There while a store is being made: what is found beside it was never in use.
 const UNFINISHED_FILE: &str = "unfinished";
@@ -218,104 +218,6 @@ impl Store {
         Snapshot::new(&self.inner, Access::Reader)
     }
 
-    /// See [`Snapshot::read`].
-    ///
-    /// # Errors
-    /// As there.
-    pub fn read(&self, collection: &str, id: &str) -> Result<Option<Record>> {
-        self.snapshot()?.read(collection, id)
-    }
-
-    /// See [`Snapshot::list`].
-    ///
-    /// # Errors
-    /// As there.
-    pub fn list(&self, collection: &str) -> Result<Vec<Record>> {
-        self.snapshot()?.list(collection)
-    }
-
-    /// See [`Snapshot::list_prefix`].
-    ///
-    /// # Errors
-    /// As there.
-    pub fn list_prefix(&self, collection: &str, id_prefix: &str) -> Result<Vec<Record>> {
-        self.snapshot()?.list_prefix(collection, id_prefix)
-    }
-
-    /// See [`Snapshot::page`].
-    ///
-    /// # Errors
-    /// As there.
-    pub fn page(&self, collection: &str, after: Option<&str>, limit: usize) -> Result<Vec<Record>> {
-        self.snapshot()?.page(collection, after, limit)
-    }
-
-    /// See [`Snapshot::range`].
-    ///
-    /// # Errors
-    /// As there.
-    pub fn range<'i>(
-        &self,
-        collection: &str,
-        ids: impl RangeBounds<&'i str>,
-        limit: usize,
-    ) -> Result<Vec<Record>> {
-        self.snapshot()?.range(collection, ids, limit)
-    }
-
-    /// See [`Snapshot::labels`].
-    ///
-    /// # Errors
-    /// As there.
-    pub fn labels<'i>(
-        &self,
-        collection: &str,
-        ids: impl RangeBounds<&'i str>,
-        limit: usize,
-    ) -> Result<Vec<Label>> {
-        self.snapshot()?.labels(collection, ids, limit)
-    }
-
-    /// See [`Snapshot::count`].
-    ///
-    /// # Errors
-    /// As there.
-    pub fn count(&self, collection: &str) -> Result<u64> {
-        self.snapshot()?.count(collection)
-    }
-
-    /// See [`Snapshot::journal`].
-    ///
-    /// # Errors
-    /// As there.
-    pub fn journal(&self, stream: &str) -> Result<Vec<Entry>> {
-        self.snapshot()?.journal(stream)
-    }
-
-    /// See [`Snapshot::journal_page`].
-    ///
-    /// # Errors
-    /// As there.
-    pub fn journal_page(&self, stream: &str, after: u64, limit: usize) -> Result<Vec<Entry>> {
-        self.snapshot()?.journal_page(stream, after, limit)
-    }
-
-    /// See [`Snapshot::last_sequence`].
-    ///
-    /// # Errors
-    /// As there.
-    pub fn last_sequence(&self, stream: &str) -> Result<u64> {
-        self.snapshot()?.last_sequence(stream)
-    }
-
-    /// See [`Snapshot::transactions`].
-    ///
-    /// # Errors
-    /// As there.
-    pub fn transactions(&self) -> Result<u64> {
-        self.snapshot()?.transactions()
-    }
-
     /// Does all of a transaction, durably, or nothing.
     ///
     /// # Errors
@@ -459,9 +361,19 @@ fn engine_error(
     operation: &'static str,
     source: EngineError,
 ) -> Error {
+    let path = dir.join(ENGINE_DIR);
+    // Reading a disk that fails is another matter than not being able to write to it.
+    let obstacle = Obstacle::of(&source).filter(|_| operation != "read");
+    if let Some(obstacle) = obstacle {
+        return Error::Unwritable {
+            path,
+            obstacle,
+            source: Box::new(source),
+        };
+    }
     Error::Engine {
         engine,
-        path: dir.join(ENGINE_DIR),
+        path,
         operation,
         source: Box::new(source),
     }

@@ -1,6 +1,7 @@
 //! The conformance suite: written once, run against every engine.
 
 mod engines;
+mod format1;
 mod headers;
 mod journals;
 mod lifecycle;
