@@ -7,9 +7,11 @@ mod generate;
 mod hint;
 mod keyring;
 mod offline;
+mod rekey;
 mod render;
 mod requests;
 mod serve;
+mod slots;
 mod terminal;
 mod unlock;
 
@@ -89,6 +91,8 @@ async fn run(terminal: Terminal, arguments: Arguments) -> Result<Exit, ServiceEr
             keyring::unlock(output, &config, &secret).await
         }
         Command::Store(StoreCommand::Seal) => keyring::seal(output, &config).await,
+        Command::Store(StoreCommand::Slot(slot)) => slots::run(output, &config, slot).await,
+        Command::Store(StoreCommand::Rekey) => rekey::run(output, &config).await,
         Command::Config(ConfigCommand::Check) => offline::check_config(output, &config),
         Command::Policy(PolicyCommand::Check { file }) => offline::check_policy(output, &file),
         Command::Policy(PolicyCommand::Explain { policy }) => {

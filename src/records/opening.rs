@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use countersign_store::{EngineKind, InitOptions, Store, Unlock, Verification};
+use jiff::Timestamp;
 
 use super::{Records, RecordsError};
 
@@ -21,9 +22,11 @@ impl Records {
         directory: &Path,
         unlock: &Unlock,
         engine: EngineKind,
+        now: Timestamp,
     ) -> Result<Self, RecordsError> {
         let options = InitOptions {
             engine,
+            since: Some(now.as_second()),
             ..InitOptions::default()
         };
         Ok(Self::new(Store::init(directory, unlock, &options)?))
@@ -32,20 +35,6 @@ impl Records {
     /// Opens a store.
     pub fn open(directory: &Path, unlock: &Unlock) -> Result<Self, RecordsError> {
         Ok(Self::new(Store::open(directory, unlock)?))
-    }
-
-    /// What opens the store in a directory, by its header alone: one phrase for each slot.
-    pub fn openers(directory: &Path) -> Result<Vec<String>, RecordsError> {
-        let slots = Store::slots_in(directory)?;
-        Ok(slots
-            .iter()
-            .map(|slot| {
-                let kind = slot
-                    .kind
-                    .map_or_else(|| "damaged secret".to_owned(), |kind| kind.to_string());
-                format!("the {kind} of slot {}", slot.id)
-            })
-            .collect())
     }
 
     /// Reads everything, and says what is damaged.

@@ -29,7 +29,9 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 
 pub use error::{ErrorKind, ServiceError};
-pub use keyring::{KeyringReply, KeyringRequest};
+pub use keyring::{
+    CostView, KeyringReply, KeyringRequest, RekeyState, RekeyView, SlotChanged, SlotView, SlotsView,
+};
 pub use request::{GenerationSlot, IdentityAdd, Reply, Request, Statement};
 pub use standing::{Standing, StandingView};
 pub use status::Advanced;
@@ -61,6 +63,8 @@ pub enum FaultSource {
     Files,
     /// Identities that could not be laid out for connectors at our socket.
     Seats,
+    /// What hinders the old master key from being given up.
+    MasterKey,
 }
 
 /// One open store with its configuration, and everything that can be asked of it.
@@ -78,6 +82,9 @@ pub struct Service {
     driving: Mutex<BTreeMap<IdentityName, Arc<tokio::sync::Mutex<()>>>>,
     /// Something happened after which rotations should be looked at again.
     changed: Notify,
+    /// How far replacing the master key is, since this service began.
+    rekey: Mutex<Option<RekeyView>>,
+    rekey_begun: Notify,
 }
 
 impl Service {
@@ -106,6 +113,8 @@ impl Service {
             itself,
             driving: Mutex::default(),
             changed: Notify::new(),
+            rekey: Mutex::default(),
+            rekey_begun: Notify::new(),
         }
     }
 

@@ -46,6 +46,24 @@ impl KdfCost {
         }
     }
 
+    /// Memory in KiB.
+    #[must_use]
+    pub fn memory_kib(self) -> u32 {
+        self.memory_kib
+    }
+
+    /// Passes over the memory.
+    #[must_use]
+    pub fn iterations(self) -> u32 {
+        self.iterations
+    }
+
+    /// Degree of parallelism.
+    #[must_use]
+    pub fn lanes(self) -> u32 {
+        self.lanes
+    }
+
     /// Whether a guess costs less than with the cost that new slots get: in memory, or in memory
     /// times passes.
     #[must_use]

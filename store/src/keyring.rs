@@ -103,6 +103,11 @@ impl Keyring {
         self.state().header.slots.iter().map(Held::info).collect()
     }
 
+    /// The newest master key's number.
+    pub(crate) fn epoch(&self) -> Epoch {
+        self.state().header.epoch
+    }
+
     /// Whether one master key is being replaced by another.
     pub(crate) fn is_replacing(&self) -> bool {
         self.state().header.retiring.is_some()

@@ -19,6 +19,12 @@ impl Store {
         self.inner.keyring.is_replacing()
     }
 
+    /// The number of the newest master key: 1 for the first, one more for each that replaces it.
+    #[must_use]
+    pub fn epoch(&self) -> u16 {
+        self.inner.keyring.epoch()
+    }
+
     /// Makes a new master key, or goes on with one that was made before. Durable when this returns.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(super) use identity::IdentityCommand;
-pub(super) use store::{Engine, SecretSource, StoreCommand, StoreInit};
+pub(super) use store::{Engine, SecretSource, SlotCommand, SlotSecret, StoreCommand, StoreInit};
 
 use super::exit::HELP;
 use crate::{

@@ -1,7 +1,10 @@
 //! Replies as text for people: tables that line up, times as "in 12 days (2026-12-05)".
 
+mod keyring;
 mod probe;
 mod standing;
+
+pub(super) use keyring::{keyring, slot_in_words};
 
 use std::fmt::Write;
 
