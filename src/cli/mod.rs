@@ -1,9 +1,11 @@
 //! The top layer: arguments in, results out.
 
 mod args;
+mod audit;
 mod connect;
 mod exit;
 mod generate;
+mod hardening;
 mod hint;
 mod keyring;
 mod offline;
@@ -33,8 +35,7 @@ use crate::{
 /// Reads the arguments of the process and does what they say.
 pub fn main() -> Exit {
     // Keys live in this process: neither a core dump nor another process of ours may read them.
-    let unreadable =
-        rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
+    let hardened = hardening::harden();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -50,10 +51,8 @@ pub fn main() -> Exit {
     };
     let terminal = Terminal::new();
     let config = arguments.config.clone();
-    if let Err(error) = unreadable {
-        terminal.warning(&format!(
-            "this process could not be kept from core dumps: {error}"
-        ));
+    for warning in &hardened.refused {
+        terminal.warning(warning);
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -67,7 +66,7 @@ pub fn main() -> Exit {
             return Exit::Error;
         }
     };
-    match runtime.block_on(run(terminal, arguments)) {
+    match runtime.block_on(run(terminal, arguments, hardened.locked)) {
         Ok(exit) => exit,
         Err(mut error) => {
             error.hint = error.hint.map(|hint| hint::with_config(&hint, &config));
@@ -77,7 +76,7 @@ pub fn main() -> Exit {
     }
 }
 
-async fn run(terminal: Terminal, arguments: Arguments) -> Result<Exit, ServiceError> {
+async fn run(terminal: Terminal, arguments: Arguments, locked: bool) -> Result<Exit, ServiceError> {
     let Arguments {
         config,
         json,
@@ -102,8 +101,9 @@ async fn run(terminal: Terminal, arguments: Arguments) -> Result<Exit, ServiceEr
             generate::completions(terminal, shell).map(|()| Exit::Done)
         }
         Command::Man { directory } => generate::man_pages(&directory).map(|()| Exit::Done),
-        Command::Daemon => serve::daemon(terminal, &config).await,
+        Command::Daemon => serve::daemon(terminal, &config, locked).await,
         Command::Demo { concurrency } => tell_the_story(output, concurrency).await,
+        Command::Audit(command) => audit::run(output, &config, command).await,
         command => {
             let request = requests::from_command(command, output)?;
             answer(output, &config, request).await

@@ -2,7 +2,7 @@
 
 use super::{
     InboxView, LetterView, RotationView, Service, ServiceError, Statement, error::chain,
-    rotations::signed_name, who::digest,
+    rotations::signed_name,
 };
 use crate::{
     exchange::{
@@ -16,6 +16,7 @@ use crate::{
         one_line,
         rotation::{Fact, Rotation, Step},
     },
+    pki::digest_of,
     records::{Batch, InboxRecord, Versioned},
 };
 
@@ -134,7 +135,7 @@ impl Service {
         let weighed = Action::MailWeighed {
             message_id: id.clone(),
             from: record.from.clone(),
-            digest: digest(mail),
+            digest: digest_of(mail),
             accepted: record.accepted,
             judgement: judgement.as_str().into(),
         };
@@ -193,12 +194,12 @@ impl Service {
         mail: &[u8],
         error: &InboxError,
     ) -> Result<ServiceError, ServiceError> {
-        let (id, judgement) = (name_by_content(mail), chain(error));
+        let (id, judgement, now) = (name_by_content(mail), chain(error), self.clock.now());
         tracing::warn!(mail = %id, "refused as an acknowledgement: {judgement}");
         let record = InboxRecord {
             message_id: Some(id.clone()),
             from: None,
-            received_at: self.clock.now(),
+            received_at: now,
             accepted: false,
             judgement: judgement.clone(),
         };
@@ -207,7 +208,7 @@ impl Service {
             value: record,
         };
         self.records
-            .commit(by, self.clock.now(), Batch::new().inbound(&id, &record))?;
+            .commit(by, now, Batch::new().inbound(&id, &record))?;
         Ok(ServiceError::refused(judgement).hint(
             "look for the mail in the mailbox; ask for another, or `exchange acknowledge` after a call",
         ))

@@ -76,6 +76,7 @@
 //! Not promised: an older copy of *all* files is a sound store, once it was closed in between.
 //! [`Store::transactions`] never decreases and can be kept elsewhere.
 
+mod backup;
 mod crypto;
 mod engine;
 mod error;
@@ -86,11 +87,14 @@ mod header;
 mod index;
 mod kdf;
 mod keyring;
+mod lineage;
+mod load;
 mod lock;
 mod memory;
 mod obstacle;
 mod plan;
 mod rekey;
+mod replace;
 mod reseal;
 mod secret;
 mod slot;
@@ -102,13 +106,21 @@ mod suite;
 mod survey;
 mod transaction;
 mod vault;
+mod witness;
 
+pub use backup::{
+    Backup, BackupError, BackupFault, BackupIdentity, BackupRecipients, Head, Item, Manifest,
+    Taking, UnreadableIdentity, UnreadableRecipient,
+};
 pub use engine::{EngineError, EngineKind, UnknownEngine};
 pub use error::{Damage, Error, Fault, HeaderFault, Place, Result};
 pub use format1::Format1;
 pub use kdf::KdfCost;
+pub use lineage::{Lineage, STORE_COLLECTION};
+pub use load::Loader;
 pub use memory::keys_are_locked;
 pub use obstacle::Obstacle;
+pub use replace::{Replaced, replace_store, room_beside};
 pub use reseal::{ResealState, Resealed};
 pub use secret::{KeyFile, Passphrase, Unlock};
 pub use slot::{SlotInfo, SlotKind, SlotOptions};
@@ -117,3 +129,4 @@ pub use store::{InitOptions, Store};
 pub use survey::{Survey, Verification};
 pub use transaction::{Expect, Transaction};
 pub use vault::{Entry, Record};
+pub use witness::{MARK_EVERY, Mark, Witness, WitnessError};

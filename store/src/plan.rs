@@ -40,8 +40,13 @@ pub(crate) struct Planned {
 
 impl<'s> Plan<'s> {
     pub(crate) fn new(view: Snapshot<'s>) -> Result<Self> {
+        Self::after(view, 0)
+    }
+
+    /// The same; `transactions` is the least number of them that there have been.
+    pub(crate) fn after(view: Snapshot<'s>, transactions: u64) -> Result<Self> {
         let mut root = view.root()?.clone();
-        root.transactions += 1;
+        root.transactions = root.transactions.max(transactions) + 1;
         let top = root.top;
         Ok(Self {
             edit: Edit::new(view, top),
@@ -73,12 +78,18 @@ impl<'s> Plan<'s> {
                 id,
                 bytes,
                 expect,
-            } => self.write(collection, id, *expect, Some(bytes)),
+            } => self.write(collection, id, *expect, Some(bytes), None),
+            Operation::Load {
+                collection,
+                id,
+                version,
+                bytes,
+            } => self.write(collection, id, Expect::Absent, Some(bytes), Some(*version)),
             Operation::Delete {
                 collection,
                 id,
                 expect,
-            } => self.write(collection, id, *expect, None),
+            } => self.write(collection, id, *expect, None, None),
             Operation::Append {
                 stream,
                 expected,
@@ -138,6 +149,7 @@ impl<'s> Plan<'s> {
         id: &str,
         expect: Expect,
         bytes: Option<&[u8]>,
+        version: Option<u64>,
     ) -> Result<()> {
         check_name(collection)?;
         check_name(id)?;
@@ -168,7 +180,8 @@ impl<'s> Plan<'s> {
             }
             (Some(bytes), old) => {
                 let id = old.map_or_else(new_id, |old| Ok(old.to.id))?;
-                self.put(id, name, found.unwrap_or(0) + 1, bytes)
+                let next = version.unwrap_or(found.unwrap_or(0) + 1);
+                self.put(id, name, next, bytes)
             }
         }
     }

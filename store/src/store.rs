@@ -14,6 +14,7 @@ use crate::header::{HEADER_FILE, Header, Unverified};
 use crate::index::Cache;
 use crate::kdf::KdfCost;
 use crate::keyring::Keyring;
+use crate::load::LOADING_FILE;
 use crate::lock::{LOCK_FILE, Lock};
 use crate::obstacle::Obstacle;
 use crate::plan::{Plan, Planned};
@@ -98,6 +99,16 @@ impl Store {
     /// [`Error::HeaderMissing`] for what is there already, [`Error::EmptyPassphrase`],
     /// [`Error::InUse`], [`Error::Io`], [`Error::Engine`], [`Error::Random`].
     pub fn init(dir: &Path, unlock: &Unlock, options: &InitOptions) -> Result<Self> {
+        Self::init_marked(dir, unlock, options, None)
+    }
+
+    /// The same, with a file beside the header that says what is to be known of it.
+    pub(crate) fn init_marked(
+        dir: &Path,
+        unlock: &Unlock,
+        options: &InitOptions,
+        mark: Option<&str>,
+    ) -> Result<Self> {
         if Header::exists(dir) {
             return Err(Error::AlreadyExists {
                 path: dir.to_owned(),
@@ -116,6 +127,9 @@ impl Store {
         }
         let unfinished = dir.join(UNFINISHED_FILE);
         files::write_private(&unfinished, b"")?;
+        if let Some(mark) = mark {
+            files::write_private(&dir.join(mark), b"")?;
+        }
         let engine_dir = dir.join(ENGINE_DIR);
         files::create_private_dir(&engine_dir)?;
         let engine = kind
@@ -150,13 +164,18 @@ impl Store {
     /// # Errors
     /// [`Error::NotFound`], [`Error::Incomplete`] or [`Error::HeaderMissing`] when there is no
     /// whole store; [`Error::InUse`] when it is open already, here or in another process;
-    /// [`Error::WrongSecret`]; [`Error::NewerFormat`] and [`Error::HeaderDamaged`], with nothing
+    /// [`Error::Loading`]; [`Error::WrongSecret`]; [`Error::NewerFormat`] and [`Error::HeaderDamaged`], with nothing
     /// written; [`Error::Canary`]; [`Error::Io`], [`Error::Engine`].
     pub fn open(dir: &Path, unlock: &Unlock) -> Result<Self> {
         if !Header::exists(dir) {
             return Err(headless(dir).unwrap_or(Error::NotFound {
                 path: dir.to_owned(),
             }));
+        }
+        if dir.join(LOADING_FILE).symlink_metadata().is_ok() {
+            return Err(Error::Loading {
+                path: dir.to_owned(),
+            });
         }
         // Once before the lock, so that nothing at all is written beside a header that cannot be
         // used, and once under it, since it may have been replaced in between.
@@ -229,7 +248,8 @@ impl Store {
     pub fn transact(&self, transaction: Transaction) -> Result<()> {
         let inner = &*self.inner;
         let _writing = inner.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut plan = Plan::new(Snapshot::new(inner, Access::Writer)?)?;
+        let view = Snapshot::new(inner, Access::Writer)?;
+        let mut plan = Plan::after(view, transaction.after)?;
         for operation in &transaction.operations {
             plan.add(operation)?;
         }
@@ -362,8 +382,10 @@ fn engine_error(
     source: EngineError,
 ) -> Error {
     let path = dir.join(ENGINE_DIR);
-    // Reading a disk that fails is another matter than not being able to write to it.
-    let obstacle = Obstacle::of(&source).filter(|_| operation != "read");
+    // A disk that fails may be in the way of reading too; all else is in the way of writing, also
+    // when an engine has to open its files again before it can read.
+    let obstacle = Obstacle::of(&source)
+        .filter(|obstacle| *obstacle != Obstacle::Failing || operation != "read");
     if let Some(obstacle) = obstacle {
         return Error::Unwritable {
             path,

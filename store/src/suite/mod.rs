@@ -1,5 +1,6 @@
 //! The conformance suite: written once, run against every engine.
 
+mod backups;
 mod engines;
 mod format1;
 mod headers;
@@ -12,6 +13,7 @@ mod rekeying;
 mod resealing;
 mod slots;
 mod tampering;
+mod witnesses;
 
 use std::path::Path;
 
