@@ -64,6 +64,8 @@ pub struct StoreConfig {
     pub path: PathBuf,
     /// How it opens.
     pub unlock: UnlockSource,
+    /// The file, elsewhere, that knows how far it has come.
+    pub witness: Option<PathBuf>,
 }
 
 /// How connections to the mail server are protected.
@@ -113,6 +115,8 @@ pub struct Config {
     pub path: PathBuf,
     /// Where the store is.
     pub store: StoreConfig,
+    /// To whom backups are encrypted when nothing else is said: age recipients.
+    pub backup_recipients: Vec<String>,
     /// Where sockets lie: a directory of our own.
     pub runtime: PathBuf,
     /// How letters sign off.

@@ -54,6 +54,12 @@ pub enum Error {
     /// An empty passphrase guards nothing.
     #[error("the passphrase is empty: choose one of several words")]
     EmptyPassphrase,
+    /// A store that needs no migration.
+    #[error("the store in {path} is in the current format: there is nothing to migrate")]
+    CurrentFormat {
+        /// The store's directory.
+        path: PathBuf,
+    },
     /// The engine refused or failed. After a failed write it is unknown whether the transaction
     /// took place: reopen the store and look.
     #[error("the {engine} engine in {path} failed to {operation}")]

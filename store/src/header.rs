@@ -29,7 +29,7 @@ use crate::vault::Epoch;
 pub(crate) const HEADER_FILE: &str = "store.json";
 
 /// The format that this version writes, and opens; older ones are read by modules of their own.
-pub(crate) const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 2;
 
 /// The largest header that is read.
 const LIMIT: usize = 256 * 1024;

@@ -25,7 +25,7 @@ use crate::transaction::Transaction;
 use crate::vault::{CANARY_KEY, ROOT_KEY, Resealing, Root, Vault};
 
 /// There while a store is being made: what is found beside it was never in use.
-const UNFINISHED_FILE: &str = "unfinished";
+pub(crate) const UNFINISHED_FILE: &str = "unfinished";
 
 /// How a new store is made.
 #[derive(Debug, Clone, Copy, Default)]
@@ -248,8 +248,7 @@ impl Store {
     pub fn transact(&self, transaction: Transaction) -> Result<()> {
         let inner = &*self.inner;
         let _writing = inner.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        let view = Snapshot::new(inner, Access::Writer)?;
-        let mut plan = Plan::after(view, transaction.after)?;
+        let mut plan = Plan::new(Snapshot::new(inner, Access::Writer)?, transaction.after)?;
         for operation in &transaction.operations {
             plan.add(operation)?;
         }

@@ -47,6 +47,15 @@ mod quick_start;
 /// Making and opening a store.
 mod cli_store;
 
+/// Backups, taken, looked into and refused.
+mod backup;
+
+/// What comes back from a backup after a rotation, and what must not.
+mod restore;
+
+/// Stores of older and newer versions.
+mod migrate;
+
 /// The command line and the daemon.
 mod cli_daemon;
 
