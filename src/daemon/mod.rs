@@ -11,6 +11,7 @@ mod client;
 mod control;
 mod desk;
 mod keyring;
+mod rekeyer;
 mod scheduler;
 mod sockets;
 mod state;
@@ -136,6 +137,7 @@ async fn serve(service: Arc<Service>, connectors: &UnixListener, watcher: watch:
         () = service.hub().clone().serve(connectors) => {}
         () = scheduler::run(service.clone()) => {}
         () = watcher.run() => {}
+        () = rekeyer::run(service.clone()) => {}
     }
 }
 

@@ -65,6 +65,12 @@ mod cli_daemon;
 /// Daemons that have no secret at hand.
 mod sealed;
 
+/// Several secrets that open one store.
+mod slots;
+
+/// The master key is replaced.
+mod rekey;
+
 /// Exit codes, JSON, help, completions.
 mod cli_output;
 
