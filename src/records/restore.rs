@@ -21,8 +21,8 @@ use super::{
     witness::{Testimony, mark_of},
 };
 use crate::model::{
-    Generation, Identity, Informant, Informants, KeyState, Restoration, RestoredKey, StoreEvent,
-    StoreFact, Why,
+    Generation, Identity, Informant, Informants, KeyId, KeyState, Restoration, RestoredKey,
+    StoreEvent, StoreFact, Why,
     audit::{Action, Author},
     restoration,
     rotation::{Event, Fact, RotationId},
@@ -74,6 +74,8 @@ pub struct Rehearsal {
     pub store_at: Option<u64>,
     /// How many transactions the witness knows of, if there is one.
     pub witness_at: Option<u64>,
+    /// Keys that the store that is there knows to be dead, whether or not the backup knows them.
+    dead_today: Vec<(KeyId, Mark)>,
 }
 
 impl Rehearsal {
@@ -128,10 +130,12 @@ pub fn rehearse(
         dead: testimony.as_ref().map(|testimony| &testimony.dead),
         witness_is_current,
     };
-    // Only who is current can say that nothing has happened since.
-    let moved_on = !((store_is_current && store_at == Some(taken))
-        || (witness_is_current && witness_at == Some(taken)));
-    let decided = restoration(&backup.holdings, informants, moved_on);
+    let decided = restoration(&backup.holdings, informants);
+    let dead_today = store
+        .iter()
+        .flat_map(|(gathered, _)| gathered.holdings.generations.values())
+        .filter_map(|held| Some((held.key_id, mark_of(held.state)?)))
+        .collect();
     let mut asked = Vec::new();
     if store.is_some() {
         asked.push(Informant::Store);
@@ -145,6 +149,7 @@ pub fn rehearse(
         informants: asked,
         store_at,
         witness_at,
+        dead_today,
     })
 }
 
@@ -275,11 +280,13 @@ fn told(rehearsal: &Rehearsal, answering: &Answering) -> Batch {
 /// The witness knows every key that is not brought back, before the store is that does not have it.
 fn attend(path: &Path, rehearsal: &Rehearsal) -> Result<Witness, RestoreError> {
     let lineage = &rehearsal.backup.lineage;
-    let dead: BTreeMap<[u8; 32], Mark> = rehearsal
-        .restoration
-        .keys
-        .iter()
-        .filter_map(|key| Some((*key.key_id.as_bytes(), mark_of(key.restored)?)))
+    let decided = rehearsal.restoration.keys.iter();
+    let decided = decided.filter_map(|key| Some((key.key_id, mark_of(key.restored)?)));
+    let known = rehearsal.dead_today.iter().copied();
+    // Of two accounts of one key, what was decided counts.
+    let dead: BTreeMap<[u8; 32], Mark> = known
+        .chain(decided)
+        .map(|(key, mark)| (*key.as_bytes(), mark))
         .collect();
     if !Witness::exists(path) {
         let dead: Vec<_> = dead.into_iter().collect();
@@ -288,8 +295,7 @@ fn attend(path: &Path, rehearsal: &Rehearsal) -> Result<Witness, RestoreError> {
     let mut witness = Witness::open(path, lineage)?;
     let known = Testimony::of(&witness)?;
     for (key, mark) in dead {
-        let id = crate::model::KeyId::from_digest(key);
-        if !known.dead.contains_key(&id) {
+        if !known.dead.contains_key(&KeyId::from_digest(key)) {
             witness.bury(&key, mark)?;
         }
     }
@@ -389,9 +395,13 @@ impl Amending<'_> {
 
     /// What was revoked stays revoked, and the certificates of keys that died since are revoked now.
     fn authority(&self, record: Record) -> Result<Record, RecordsError> {
-        let record = self.newer(AUTHORITIES, record);
+        let today = self.of_today(AUTHORITIES, &record.id);
+        let known = today.is_some();
+        let record = today
+            .filter(|today| today.version > record.version)
+            .unwrap_or(record);
         let mut authority = super::decode::<AuthorityRecord>(AUTHORITIES, &record)?.value;
-        if self.rehearsal.store_at.is_none() {
+        if !known {
             authority.crl_number = authority.crl_number.saturating_add(LISTS_SKIPPED);
         }
         let gathered = &self.rehearsal.backup.gathered;
@@ -421,13 +431,15 @@ impl Amending<'_> {
 
     /// The version of today, if it is newer and can be read.
     fn newer(&self, collection: &str, record: Record) -> Record {
-        let today = self
-            .today
-            .and_then(|today| today.store().read(collection, &record.id).ok().flatten());
-        match today {
+        match self.of_today(collection, &record.id) {
             Some(today) if today.version > record.version => today,
             _ => record,
         }
+    }
+
+    /// As it is in the store of today, if that can be read.
+    fn of_today(&self, collection: &str, id: &str) -> Option<Record> {
+        self.today?.store().read(collection, id).ok().flatten()
     }
 
     /// Mail that only the store of today has.
