@@ -246,7 +246,8 @@ impl Store {
     pub fn transact(&self, transaction: Transaction) -> Result<()> {
         let inner = &*self.inner;
         let _writing = inner.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut plan = Plan::new(Snapshot::new(inner, Access::Writer)?, transaction.after)?;
+        let view = Snapshot::new(inner, Access::Writer)?;
+        let mut plan = Plan::after(view, transaction.after)?;
         for operation in &transaction.operations {
             plan.add(operation)?;
         }
@@ -375,8 +376,10 @@ fn engine_error(
     source: EngineError,
 ) -> Error {
     let path = dir.join(ENGINE_DIR);
-    // Reading a disk that fails is another matter than not being able to write to it.
-    let obstacle = Obstacle::of(&source).filter(|_| operation != "read");
+    // A disk that fails may be in the way of reading too; all else is in the way of writing, also
+    // when an engine has to open its files again before it can read.
+    let obstacle = Obstacle::of(&source)
+        .filter(|obstacle| *obstacle != Obstacle::Failing || operation != "read");
     if let Some(obstacle) = obstacle {
         return Error::Unwritable {
             path,
