@@ -22,7 +22,6 @@ pub(crate) struct Plan<'s> {
     store: &'s Inner,
     values: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
     groups: BTreeMap<Group, Tally>,
-    appends: bool,
 }
 
 impl<'s> Plan<'s> {
@@ -31,13 +30,7 @@ impl<'s> Plan<'s> {
             store,
             values: BTreeMap::new(),
             groups: BTreeMap::new(),
-            appends: false,
         }
-    }
-
-    /// Whether it appends to any journal.
-    pub(crate) fn appends(&self) -> bool {
-        self.appends
     }
 
     /// Takes the next operation, or refuses it.
@@ -170,7 +163,6 @@ impl<'s> Plan<'s> {
         let value = vault.seal_entry(stream, next, bytes)?;
         self.tally(group)?.add(&vault.fingerprint(&key, &value));
         self.values.insert(key, Some(value));
-        self.appends = true;
         Ok(())
     }
 

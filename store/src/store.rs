@@ -278,7 +278,7 @@ impl Store {
         for operation in &transaction.operations {
             plan.add(operation)?;
         }
-        let passage = Passage::enter(plan.appends());
+        let passage = Passage::enter(transaction.streams());
         let changes = plan.finish(transaction.after)?;
         if changes.is_empty() {
             return Ok(());

@@ -127,11 +127,6 @@ pub enum Action {
         /// Why.
         why: Line,
     },
-    /// A process was turned away at the control socket.
-    TurnedAway {
-        /// Why.
-        why: Line,
-    },
 
     // --- identities and keys ---
     /// An identity was added.
