@@ -1,19 +1,23 @@
 //! Taking a backup.
 
 use std::io::Write;
-use std::sync::PoisonError;
 
 use super::error::BackupError;
 use super::frame::{COLLECTION, ENTRY, FrameWriter, HEAD, JOURNAL, MANIFEST, RECORD};
 use super::seal::BackupRecipients;
 use super::{Head, Manifest, Taking};
-use crate::contents::Name;
+use crate::error::Result;
+use crate::snapshot::Snapshot;
 use crate::store::Store;
+use crate::vault::{Entry, Record};
+
+/// How many names, records or events are in memory at once.
+const PAGE: usize = 256;
 
 impl Store {
     /// Writes everything that this store holds, as of one instant, encrypted.
     ///
-    /// Readers go on meanwhile, and writers wait. The stream is whole only when this returns: it is for the caller to
+    /// Readers go on meanwhile; so do writers, if the engine can keep an old state ([`Snapshot`]). The stream is whole only when this returns: it is for the caller to
     /// make it durable, and to let nobody take what was begun for a backup.
     ///
     /// # Errors
@@ -27,14 +31,10 @@ impl Store {
     ) -> Result<(Head, Manifest), BackupError> {
         let lineage = self.lineage()?;
         let sealed = recipients.encrypt(out)?;
-        let _still = self
-            .inner
-            .writer
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let view = self.snapshot()?;
         let head = Head {
             lineage: lineage.id(),
-            transactions: self.transactions()?,
+            transactions: view.transactions()?,
             taken_at: taking.at.clone(),
             program: taking.program.clone(),
             engine: self.engine(),
@@ -51,18 +51,22 @@ impl Store {
             sha256: [0; 32],
             origin: [0; 32],
         };
-        for name in self.inner.contents()? {
-            match name {
-                Name::Collection(collection) => {
-                    manifest.collections += 1;
-                    manifest.records += self.put_collection(&mut frames, &collection)?;
-                }
-                Name::Journal(stream) => {
-                    manifest.journals += 1;
-                    manifest.entries += self.put_journal(&mut frames, &stream)?;
-                }
-            }
-        }
+        each(
+            |last: Option<&String>| Ok(view.collections(last.map(String::as_str), PAGE)?),
+            |collection| {
+                manifest.collections += 1;
+                manifest.records += put_collection(&view, &mut frames, collection)?;
+                Ok(())
+            },
+        )?;
+        each(
+            |last: Option<&String>| Ok(view.streams(last.map(String::as_str), PAGE)?),
+            |stream| {
+                manifest.journals += 1;
+                manifest.entries += put_journal(&view, &mut frames, stream)?;
+                Ok(())
+            },
+        )?;
         manifest.sha256 = frames.digest();
         manifest.origin = lineage.vouch(&manifest.sha256);
         frames
@@ -72,46 +76,66 @@ impl Store {
         out.flush().map_err(BackupError::Write)?;
         Ok((head, manifest))
     }
+}
 
-    fn put_collection<W: Write>(
-        &self,
-        frames: &mut FrameWriter<W>,
-        collection: &str,
-    ) -> Result<u64, BackupError> {
-        frames
-            .frame(COLLECTION, &[collection.as_bytes()])
-            .map_err(BackupError::Write)?;
-        let mut count = 0;
-        for record in self.list(collection)? {
+fn put_collection<W: Write>(
+    view: &Snapshot<'_>,
+    frames: &mut FrameWriter<W>,
+    collection: &str,
+) -> Result<u64, BackupError> {
+    frames
+        .frame(COLLECTION, &[collection.as_bytes()])
+        .map_err(BackupError::Write)?;
+    each(
+        |last: Option<&Record>| {
+            Ok(view.page(collection, last.map(|last| last.id.as_str()), PAGE)?)
+        },
+        |record| {
             let length = (record.id.len() as u16).to_be_bytes();
             let version = record.version.to_be_bytes();
-            frames
-                .frame(
-                    RECORD,
-                    &[&version, &length, record.id.as_bytes(), &record.bytes],
-                )
-                .map_err(BackupError::Write)?;
-            count += 1;
-        }
-        Ok(count)
-    }
+            let fields: [&[u8]; 4] = [&version, &length, record.id.as_bytes(), &record.bytes];
+            frames.frame(RECORD, &fields).map_err(BackupError::Write)
+        },
+    )
+}
 
-    fn put_journal<W: Write>(
-        &self,
-        frames: &mut FrameWriter<W>,
-        stream: &str,
-    ) -> Result<u64, BackupError> {
-        frames
-            .frame(JOURNAL, &[stream.as_bytes()])
-            .map_err(BackupError::Write)?;
-        let mut count = 0;
-        for entry in self.journal(stream)? {
+fn put_journal<W: Write>(
+    view: &Snapshot<'_>,
+    frames: &mut FrameWriter<W>,
+    stream: &str,
+) -> Result<u64, BackupError> {
+    frames
+        .frame(JOURNAL, &[stream.as_bytes()])
+        .map_err(BackupError::Write)?;
+    each(
+        |last: Option<&Entry>| {
+            Ok(view.journal_page(stream, last.map_or(0, |last| last.sequence), PAGE)?)
+        },
+        |entry| {
             frames
                 .frame(ENTRY, &[&entry.sequence.to_be_bytes(), &entry.bytes])
-                .map_err(BackupError::Write)?;
-            count += 1;
+                .map_err(BackupError::Write)
+        },
+    )
+}
+
+/// Goes through all pages of something, however much of it there is; says how many there were.
+fn each<T>(
+    page: impl Fn(Option<&T>) -> Result<Vec<T>, BackupError>,
+    mut visit: impl FnMut(&T) -> Result<(), BackupError>,
+) -> Result<u64, BackupError> {
+    let mut count = 0;
+    let mut last = None;
+    loop {
+        let found = page(last.as_ref())?;
+        for item in &found {
+            visit(item)?;
         }
-        Ok(count)
+        count += found.len() as u64;
+        match found.into_iter().next_back() {
+            Some(item) => last = Some(item),
+            None => return Ok(count),
+        }
     }
 }
 

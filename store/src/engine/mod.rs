@@ -111,8 +111,6 @@ pub(crate) trait Reader: Send + Sync {
 
     /// The values under `keys`, in the order of `keys`. An engine that is far away answers in one
     /// round trip.
-    // The authenticated index will read through this and `snapshot`.
-    #[allow(dead_code)]
     fn get_many(&self, keys: &[Vec<u8>]) -> Result<Vec<Option<Vec<u8>>>, EngineError> {
         keys.iter().map(|key| self.get(key)).collect()
     }
@@ -138,7 +136,6 @@ pub(crate) trait Engine: Reader {
 
     /// What is there now, for as long as the answer is kept, whatever is applied meanwhile; `None`
     /// from an engine that cannot do this: then the caller sees to it that nothing is.
-    #[allow(dead_code)]
     fn snapshot(&self) -> Result<Option<Box<dyn Reader + '_>>, EngineError>;
 }
 

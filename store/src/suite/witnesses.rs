@@ -131,7 +131,7 @@ fn a_witness_that_was_tampered_with_is_not_believed() {
         );
     };
     judged("one taken out of the middle", &|bytes| {
-        drop(bytes.drain(4 * FRAME..5 * FRAME))
+        drop(bytes.drain(4 * FRAME..5 * FRAME));
     });
     judged("two exchanged", &|bytes| {
         let (one, two) = bytes[3 * FRAME..].split_at_mut(FRAME);
