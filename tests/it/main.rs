@@ -83,5 +83,11 @@ mod refusals_mail;
 /// Certificates, requests and revocation lists, judged by others.
 mod certificates;
 
+/// Who did what, when, and on what evidence.
+mod audit;
+
+/// The log in other hands.
+mod audit_export;
+
 /// Secrets and names, searched for where they do not belong.
 mod leaks;
