@@ -4,6 +4,8 @@ mod args;
 mod connect;
 mod exit;
 mod generate;
+mod inspect;
+mod key_files;
 mod keyring;
 mod offline;
 mod render;
@@ -91,6 +93,7 @@ async fn run(terminal: Terminal, arguments: Arguments) -> Result<Exit, ServiceEr
         Command::Policy(PolicyCommand::Explain { policy }) => {
             offline::explain_policy(output, &config, &policy)
         }
+        Command::Inspect(wanted) => inspect::inspect(output, &wanted),
         Command::Completions { shell } => Ok(generate::completions(terminal, shell)),
         Command::Man { directory } => generate::man_pages(&directory).map(|()| Exit::Done),
         Command::Daemon => serve::daemon(terminal, &config).await,

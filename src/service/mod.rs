@@ -26,6 +26,7 @@ use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
+pub(crate) use error::chain as with_causes;
 pub use error::{ErrorKind, ServiceError};
 pub use keyring::{KeyringReply, KeyringRequest};
 pub use request::{GenerationSlot, IdentityAdd, Reply, Request, Statement};

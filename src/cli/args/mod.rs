@@ -1,6 +1,7 @@
 //! The arguments. Help, man pages and completions are made from this one definition.
 
 mod identity;
+mod inspect;
 mod store;
 
 use std::path::PathBuf;
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(super) use identity::IdentityCommand;
+pub(super) use inspect::KeyFiles;
 pub(super) use store::{Engine, SecretSource, StoreCommand, StoreInit};
 
 use super::exit::HELP;
@@ -59,6 +61,9 @@ pub enum Command {
     /// Identities.
     #[command(subcommand)]
     Identity(IdentityCommand),
+    /// Say what is in a file of keys and certificates. No key is printed; no store is needed.
+    #[command(after_help = HELP)]
+    Inspect(KeyFiles),
     /// Rotations.
     #[command(subcommand)]
     Rotation(RotationCommand),

@@ -1,6 +1,9 @@
 //! Replies as text for people: tables that line up, times as "in 12 days (2026-12-05)".
 
+mod inspect;
 mod probe;
+
+pub(super) use inspect::inspection;
 mod standing;
 
 use std::fmt::Write;
