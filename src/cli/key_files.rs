@@ -6,8 +6,13 @@ use zeroize::Zeroizing;
 
 use super::{args::KeyFiles, terminal::Terminal, unlock};
 use crate::{
-    pki::foreign::{self, Contents, ForeignError},
-    service::ServiceError,
+    model::HexBytes,
+    pki::{
+        PrivateKey,
+        foreign::{self, Contents, ForeignError, Object},
+    },
+    records::SecretBytes,
+    service::{self, ServiceError},
 };
 
 /// A file, and what it holds.
@@ -56,4 +61,71 @@ fn bytes(path: &Path) -> Result<Zeroizing<Vec<u8>>, ServiceError> {
         )));
     }
     std::fs::read(path).map(Zeroizing::new).map_err(failed)
+}
+
+/// One key with every certificate beside it.
+pub(super) struct Credentials {
+    /// PKCS#8.
+    pub(super) key: SecretBytes,
+    /// DER, in the order of the files.
+    pub(super) certificates: Vec<HexBytes>,
+    /// What should be minded about the files.
+    pub(super) warnings: Vec<String>,
+}
+
+/// Takes the one key out of the files. A key that is not read is a refusal; other things beside it are passed over.
+pub(super) fn credentials(
+    terminal: Terminal,
+    wanted: &KeyFiles,
+) -> Result<Credentials, ServiceError> {
+    let mut keys: Vec<PrivateKey> = Vec::new();
+    let (mut certificates, mut warnings) = (Vec::new(), Vec::new());
+    let mut refusals = Vec::new();
+    for Opened { file, contents } in open(terminal, wanted)? {
+        let contents =
+            contents.map_err(|error| ServiceError::refused(format!("{file}: {error}")))?;
+        for found in contents.found {
+            if let Some(weakness) = found.protection.as_ref().and_then(|how| how.weakness) {
+                warnings.push(format!(
+                    "{file} is protected too weakly ({weakness}); treat the key as one that others may have"
+                ));
+            }
+            match found.object {
+                Ok(Object::Key(key)) if keys.iter().all(|k| k.key_id() != key.key_id()) => {
+                    keys.push(key);
+                }
+                Ok(Object::Certificate(der)) => certificates.push(HexBytes(der)),
+                Ok(_) => {}
+                Err(refusal) => {
+                    refusals.push(format!("{file}: {}", service::with_causes(&refusal)));
+                }
+            }
+        }
+    }
+    warnings.dedup();
+    match keys.as_slice() {
+        [key] => {
+            warnings.extend(refusals);
+            Ok(Credentials {
+                key: SecretBytes::new(key.pkcs8()),
+                certificates,
+                warnings,
+            })
+        }
+        [] => {
+            let why = if refusals.is_empty() {
+                "there is no private key in the files".to_owned()
+            } else {
+                refusals.join("; ")
+            };
+            Err(ServiceError::refused(why).hint(
+                "countersign inspect FILE says what is in a file; --passphrase-file opens it",
+            ))
+        }
+        several => Err(ServiceError::refused(format!(
+            "there are {} private keys in the files, and an identity has one",
+            several.len()
+        ))
+        .hint("countersign inspect FILE says which is which; give the file of one alone")),
+    }
 }

@@ -1,6 +1,9 @@
 //! What can go wrong between a record and its meaning.
 
-use crate::model::rotation::{IllegalTransition, RotationId};
+use crate::model::{
+    GenerationNumber, IdentityName,
+    rotation::{IllegalTransition, RotationId},
+};
 
 /// Why a record could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +26,16 @@ pub enum RecordsError {
         /// Why.
         #[source]
         source: IllegalTransition,
+    },
+    /// The key is one that we have already.
+    #[error(
+        "the key belongs to generation {number} of {identity} already; a key serves one identity, once"
+    )]
+    KeyKnown {
+        /// Whose.
+        identity: IdentityName,
+        /// Which.
+        number: GenerationNumber,
     },
     /// There is no such journal.
     #[error("there is no rotation {rotation}; `countersign identity list` shows what there is")]

@@ -93,12 +93,14 @@ impl Records {
             return Ok(None);
         };
         let event = Event { at, fact };
+        // Evidence about a rotation that has ended changes nothing of what the identity is by now.
+        let open = rotation.outcome.is_none();
         let (old_state, new_state) = (rotation.old_key_state(), rotation.new_key_state());
         let after = rotation
             .after(&event)
             .map_err(|source| RecordsError::IllegalFact { source })?;
 
-        if let Some(mut identity) = self.identity(&id.identity)? {
+        if let Some(mut identity) = self.identity(&id.identity)?.filter(|_| open) {
             let before = identity.value.clone();
             identity.value.slots = after.slots();
             if after.outcome.is_some() {

@@ -3,6 +3,7 @@
 //! The command line hands a [`Request`] to the daemon's socket when one runs, and to a [`Service`] of its
 //! own when none does: the same value, the same code, the same [`Reply`].
 
+mod adoption;
 mod deliveries;
 mod error;
 mod exchange;
@@ -29,12 +30,12 @@ use tokio::sync::Notify;
 pub(crate) use error::chain as with_causes;
 pub use error::{ErrorKind, ServiceError};
 pub use keyring::{KeyringReply, KeyringRequest};
-pub use request::{GenerationSlot, IdentityAdd, Reply, Request, Statement};
+pub use request::{GenerationSlot, IdentityAdd, IdentityAdopt, Reply, Request, Statement};
 pub use standing::{Standing, StandingView};
 pub use status::Advanced;
 pub use views::{
-    ConnectorView, DestinationView, EventView, GenerationView, IdentityView, InboxView, LetterView,
-    PemView, RenewView, RotationView, StatusView,
+    AdoptedView, ConnectorView, DestinationView, EventView, GenerationView, IdentityView,
+    InboxView, LetterView, PemView, RenewView, RotationView, StatusView,
 };
 pub use wiring::{SystemClock, system_clock};
 
@@ -159,6 +160,7 @@ impl Service {
             Request::Status => Reply::Status(self.status()?),
             Request::Renew => Reply::Renewed(self.renew().await?),
             Request::IdentityAdd(add) => Reply::Identity(self.add_identity(add).await?),
+            Request::IdentityAdopt(adopt) => Reply::Adopted(self.adopt_identity(adopt)?),
             Request::IdentityList => Reply::Identities {
                 schema: 1,
                 identities: self.identities()?,

@@ -1,4 +1,5 @@
-//! A probe by hand: what it says is shown, and moves nothing.
+//! A probe by hand: what it says is shown, and moves nothing. Where it speaks of a certificate of which it was only
+//! claimed that it is trusted, it is noted as the evidence that was missing.
 
 use super::{GenerationSlot, Service, ServiceError, identities::in_slot};
 use crate::{
@@ -29,7 +30,8 @@ impl Service {
                 environment.identity
             )));
         }
-        let credentials = self.credentials(&found, in_slot(&found, slot)?)?;
+        let number = in_slot(&found, slot)?;
+        let credentials = self.credentials(&found, number)?;
         let everything = Questions {
             controls: true,
             verbs: true,
@@ -43,6 +45,8 @@ impl Service {
             self.clock.now(),
         );
         let ports = self.ports(&found)?;
-        Ok(ports.prober.probe(&request).await)
+        let report = ports.prober.probe(&request).await;
+        self.note_on_claim(identity, number, destination, &report)?;
+        Ok(report)
     }
 }

@@ -4,13 +4,14 @@ use serde::{Deserialize, Serialize};
 
 use super::standing::StandingView;
 use super::views::{
-    IdentityView, InboxView, LetterView, PemView, RenewView, RotationView, StatusView,
+    AdoptedView, IdentityView, InboxView, LetterView, PemView, RenewView, RotationView, StatusView,
 };
 use crate::model::{
-    Destination, EmailAddress, Fingerprint, IdentityName, IssuerName, KeyAlgorithm, PolicyName,
-    ProbeReport, SubjectRequest,
+    Destination, EmailAddress, Fingerprint, HexBytes, IdentityName, IssuerName, KeyAlgorithm,
+    PolicyName, ProbeReport, SubjectRequest,
     rotation::{Decision, Gate},
 };
+use crate::records::SecretBytes;
 
 /// A generation by its place.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
@@ -37,6 +38,27 @@ pub struct IdentityAdd {
     pub subject: SubjectRequest,
     /// The kind of key; the policy's when nothing is said.
     pub key_algorithm: Option<KeyAlgorithm>,
+}
+
+/// An identity that is in use already.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct IdentityAdopt {
+    /// Our name for it.
+    pub identity: IdentityName,
+    /// What certifies its next generations.
+    pub issuer: IssuerName,
+    /// The rules that it lives by.
+    pub policy: PolicyName,
+    /// The private key, PKCS#8.
+    pub key: SecretBytes,
+    /// The certificates, DER, in any order.
+    pub certificates: Vec<HexBytes>,
+    /// The host names of the next generations; those of this one when nothing is said.
+    pub names: Vec<String>,
+    /// The kind of key that the next generation gets; the policy's when nothing is said.
+    pub key_algorithm: Option<KeyAlgorithm>,
+    /// Who says that it is in use.
+    pub by: String,
 }
 
 /// What an operator states after speaking with a contact.
@@ -67,6 +89,7 @@ pub enum Request {
     Status,
     Renew,
     IdentityAdd(IdentityAdd),
+    IdentityAdopt(IdentityAdopt),
     IdentityList,
     IdentityShow {
         identity: IdentityName,
@@ -162,6 +185,7 @@ pub enum Reply {
         identities: Vec<IdentityView>,
     },
     Identity(IdentityView),
+    Adopted(AdoptedView),
     Rotation(RotationView),
     Renewed(RenewView),
     Received(LetterView),

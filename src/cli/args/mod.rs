@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub(super) use identity::IdentityCommand;
+pub(super) use identity::{IdentityAdoptArguments, IdentityCommand};
 pub(super) use inspect::KeyFiles;
 pub(super) use store::{Engine, SecretSource, StoreCommand, StoreInit};
 

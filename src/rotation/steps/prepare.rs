@@ -10,7 +10,7 @@ use crate::{
     exchange::Mailer,
     model::{
         CertificateFacts, ChainFacts, Generation, GenerationNumber, HexBytes, Identity,
-        IdentityName, IssuerKind, KeyId, KeyState, Lapse, Role, Validity,
+        IdentityName, IssuerKind, KeyId, KeyOrigin, KeyState, Lapse, Role, Validity,
         rotation::{Failure, Output, Rotation},
     },
     pki::{self, CertificateAuthority, PrivateKey, Profile},
@@ -81,6 +81,7 @@ impl<M: Mailer, P: Prober, B: Publisher> Driver<'_, M, P, B> {
             key_algorithm: algorithm,
             key_id: key.key_id(),
             key_state: KeyState::PreActivation,
+            origin: KeyOrigin::Made,
             request,
             chain: Vec::new(),
             leaf: None,
