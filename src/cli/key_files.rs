@@ -69,6 +69,8 @@ pub(super) struct Credentials {
     pub(super) key: SecretBytes,
     /// DER, in the order of the files.
     pub(super) certificates: Vec<HexBytes>,
+    /// The files, by name.
+    pub(super) files: String,
     /// What should be minded about the files.
     pub(super) warnings: Vec<String>,
 }
@@ -103,12 +105,18 @@ pub(super) fn credentials(
         }
     }
     warnings.dedup();
+    let names: Vec<_> = wanted
+        .files
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect();
     match keys.as_slice() {
         [key] => {
             warnings.extend(refusals);
             Ok(Credentials {
                 key: SecretBytes::new(key.pkcs8()),
                 certificates,
+                files: names.join(", "),
                 warnings,
             })
         }

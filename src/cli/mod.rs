@@ -1,9 +1,11 @@
 //! The top layer: arguments in, results out.
 
 mod args;
+mod audit;
 mod connect;
 mod exit;
 mod generate;
+mod hint;
 mod inspect;
 mod key_files;
 mod keyring;
@@ -48,6 +50,7 @@ pub fn main() -> Exit {
         }
     };
     let terminal = Terminal::new();
+    let config = arguments.config.clone();
     if let Err(error) = unreadable {
         terminal.warning(&format!(
             "this process could not be kept from core dumps: {error}"
@@ -67,7 +70,8 @@ pub fn main() -> Exit {
     };
     match runtime.block_on(run(terminal, arguments)) {
         Ok(exit) => exit,
-        Err(error) => {
+        Err(mut error) => {
+            error.hint = error.hint.map(|hint| hint::with_config(&hint, &config));
             terminal.error(&error);
             Exit::from(&error)
         }
@@ -94,10 +98,13 @@ async fn run(terminal: Terminal, arguments: Arguments) -> Result<Exit, ServiceEr
             offline::explain_policy(output, &config, &policy)
         }
         Command::Inspect(wanted) => inspect::inspect(output, &wanted),
-        Command::Completions { shell } => Ok(generate::completions(terminal, shell)),
+        Command::Completions { shell } => {
+            generate::completions(terminal, shell).map(|()| Exit::Done)
+        }
         Command::Man { directory } => generate::man_pages(&directory).map(|()| Exit::Done),
         Command::Daemon => serve::daemon(terminal, &config).await,
         Command::Demo { concurrency } => tell_the_story(output, concurrency).await,
+        Command::Audit(command) => audit::run(output, &config, command).await,
         command => {
             let request = requests::from_command(command, output)?;
             answer(output, &config, request).await
@@ -125,8 +132,7 @@ impl Output {
         } else {
             text()
         };
-        self.terminal.result(&text);
-        Ok(())
+        self.terminal.result(&text)
     }
 }
 
@@ -145,7 +151,7 @@ async fn answer(output: Output, config: &Path, request: Request) -> Result<Exit,
     };
     output.print(&reply, || render::text(&reply, clock.now()))?;
     if let (false, Some(hint)) = (by_itself || output.json, render::next_step(&reply)) {
-        output.terminal.hint(&hint);
+        output.terminal.hint(&hint::with_config(&hint, config));
     }
     Ok(exit)
 }

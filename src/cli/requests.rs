@@ -177,6 +177,7 @@ fn adoption(adopt: IdentityAdoptArguments, output: Output) -> Result<Request, Se
         certificates: found.certificates,
         names: adopt.names,
         key_algorithm: adopt.key,
+        from: found.files,
         by: name(adopt.person),
     }))
 }

@@ -19,7 +19,7 @@ use crate::{
     delivery::Sink,
     model::{
         ConnectorName, Destination, EmailAddress, Environment, IdentityName, Issuer, IssuerName,
-        Partner, PartnerName, PolicyName, rotation::Scope,
+        Partner, PartnerName, PolicyName, audit::Digest, rotation::Scope,
     },
     policy::Policy,
 };
@@ -131,6 +131,8 @@ pub struct Config {
     pub policies: BTreeMap<PolicyName, Policy>,
     /// Where policies of one's own lie.
     pub policy_directory: Option<PathBuf>,
+    /// The files that it was read from, without those that hold secrets, and what each held.
+    pub sources: BTreeMap<PathBuf, Digest>,
 }
 
 impl Config {

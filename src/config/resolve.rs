@@ -18,9 +18,9 @@ use crate::{
     delivery::{FileSink, Reload, Sink},
     model::{
         Contact, Destination, Environment, EnvironmentKind, Issuer, IssuerKind, IssuerName, Lapse,
-        Partner, PartnerName, PolicyName, Role,
+        Partner, PartnerName, PolicyName, Role, audit::Digest,
     },
-    pki,
+    pki::{self, digest_of},
     policy::{self, Policy},
 };
 
@@ -66,6 +66,7 @@ pub(super) fn load(path: &Path) -> Result<Config, ConfigFaults> {
     let mut resolving = Resolving {
         directory: directory_of(path),
         faults: Vec::new(),
+        sources: BTreeMap::from([(path.to_owned(), digest_of(text.as_bytes()))]),
     };
     let config = resolving.config(path, raw);
     if resolving.faults.is_empty() {
@@ -90,6 +91,7 @@ fn read(path: &Path) -> Result<String, String> {
 struct Resolving<'a> {
     directory: &'a Path,
     faults: Vec<String>,
+    sources: BTreeMap<PathBuf, Digest>,
 }
 
 impl Resolving<'_> {
@@ -134,6 +136,7 @@ impl Resolving<'_> {
             connectors,
             policies,
             policy_directory,
+            sources: std::mem::take(&mut self.sources),
         }
     }
 
@@ -158,6 +161,7 @@ impl Resolving<'_> {
         let certificates = fs::read(&path)
             .map_err(|error| format!("{}: {error}", path.display()))
             .and_then(|bytes| {
+                self.sources.insert(path.clone(), digest_of(&bytes));
                 pki::pem::certificates_from_pem(&bytes)
                     .map_err(|error| format!("{}: {error}", path.display()))
             });
@@ -430,7 +434,10 @@ impl Resolving<'_> {
                 continue;
             }
             match read(&path) {
-                Ok(text) => self.policy(&mut policies, &path.display().to_string(), &stem, &text),
+                Ok(text) => {
+                    self.policy(&mut policies, &path.display().to_string(), &stem, &text);
+                    self.sources.insert(path, digest_of(text.as_bytes()));
+                }
                 Err(fault) => self.faults.push(fault),
             }
         }

@@ -5,14 +5,16 @@ use std::{
     io::Write,
     os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, symlink},
     path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use aws_lc_rs::digest;
 use rustix::fs::{CWD, Gid, RenameFlags, Uid, fchown, renameat_with};
+use rustix::process::geteuid;
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 
-use super::{FileSink, error::DeliveryError, handover::Handover};
-use crate::model::{Fingerprint, GenerationNumber};
+use super::{FileSink, error::DeliveryError, exports::Outlet, handover::Handover};
+use crate::model::{Fingerprint, GenerationNumber, audit::Receiver};
 
 /// What names our unfinished files, so that a crash's leftovers are recognised and removed.
 const UNFINISHED: &str = ".countersign-unfinished-";
@@ -20,10 +22,24 @@ const UNFINISHED: &str = ".countersign-unfinished-";
 /// The link to the generation in force.
 const CURRENT: &str = "current";
 
+/// Held while files are published: connectors may share a directory, and what looks like the leftover of a crash may
+/// be what another rotation is just writing.
+static TURN: Mutex<()> = Mutex::new(());
+
+fn turn() -> MutexGuard<'static, ()> {
+    // It guards no data, so a panic elsewhere has harmed none.
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Publishes key and chain as one file.
-pub(super) fn publish_bundle(sink: &FileSink, handover: &Handover) -> Result<(), DeliveryError> {
+pub(super) fn publish_bundle(
+    sink: &FileSink,
+    handover: &Handover,
+    outlet: Outlet<'_>,
+) -> Result<(), DeliveryError> {
+    let _turn = turn();
     let directory = parent(&sink.path)?;
-    check_directory(directory)?;
+    check_directory(directory, sink)?;
     match fs::symlink_metadata(&sink.path) {
         Ok(found) if !found.is_file() => {
             return Err(refused(
@@ -41,31 +57,46 @@ pub(super) fn publish_bundle(sink: &FileSink, handover: &Handover) -> Result<(),
         .to_string_lossy()
         .into_owned();
     let unfinished = directory.join(format!("{UNFINISHED}{name}"));
-    write_whole(&unfinished, handover.bundle_pem.as_bytes(), sink)?;
-    fs::rename(&unfinished, &sink.path).map_err(DeliveryError::io("publish", &sink.path))?;
-    sync(directory)
+    let to = Receiver::Bundle {
+        path: sink.path.display().to_string().into(),
+    };
+    outlet.let_out(handover, to, || {
+        write_whole(&unfinished, handover.bundle_pem.as_bytes(), sink)?;
+        fs::rename(&unfinished, &sink.path).map_err(DeliveryError::io("publish", &sink.path))?;
+        sync(directory)
+    })
 }
 
 /// Publishes a directory for the generation, then points `current` at it.
-pub(super) fn publish_directory(sink: &FileSink, handover: &Handover) -> Result<(), DeliveryError> {
+pub(super) fn publish_directory(
+    sink: &FileSink,
+    handover: &Handover,
+    outlet: Outlet<'_>,
+) -> Result<(), DeliveryError> {
+    let _turn = turn();
     let root = &sink.path;
     if fs::symlink_metadata(root).is_err() {
-        check_directory(parent(root)?)?;
+        check_directory(parent(root)?, sink)?;
         make_directory(root, sink)?;
         sync(parent(root)?)?;
     }
-    check_directory(root)?;
+    check_directory(root, sink)?;
     remove_unfinished(root)?;
     let name = generation_name(handover.generation);
     let finished = root.join(&name);
     if !holds(&finished, handover) {
         let unfinished = root.join(format!("{UNFINISHED}{name}"));
-        make_directory(&unfinished, sink)?;
-        for (file, content) in contents(handover) {
-            write_whole(&unfinished.join(file), content, sink)?;
-        }
-        sync(&unfinished)?;
-        put_in_place(&unfinished, &finished)?;
+        let to = Receiver::Directory {
+            path: finished.display().to_string().into(),
+        };
+        outlet.let_out(handover, to, || {
+            make_directory(&unfinished, sink)?;
+            for (file, content) in contents(handover) {
+                write_whole(&unfinished.join(file), content, sink)?;
+            }
+            sync(&unfinished)?;
+            put_in_place(&unfinished, &finished)
+        })?;
     }
     let link = root.join(format!("{UNFINISHED}{CURRENT}"));
     symlink(&name, &link).map_err(DeliveryError::io("link", &link))?;
@@ -116,6 +147,7 @@ pub(super) fn retract_directory(
     root: &Path,
     generation: GenerationNumber,
 ) -> Result<(), DeliveryError> {
+    let _turn = turn();
     let name = generation_name(generation);
     if fs::read_link(root.join(CURRENT)).is_ok_and(|target| target == Path::new(&name)) {
         return Err(refused(&root.join(name), "it is the generation in force"));
@@ -155,7 +187,7 @@ fn parent(path: &Path) -> Result<&Path, DeliveryError> {
 }
 
 /// A directory in which somebody else could exchange our file is no place for a key.
-fn check_directory(directory: &Path) -> Result<(), DeliveryError> {
+fn check_directory(directory: &Path, sink: &FileSink) -> Result<(), DeliveryError> {
     let found = fs::symlink_metadata(directory).map_err(DeliveryError::io("look at", directory))?;
     if found.is_symlink() {
         return Err(refused(
@@ -166,6 +198,15 @@ fn check_directory(directory: &Path) -> Result<(), DeliveryError> {
     if !found.is_dir() {
         return Err(refused(directory, "it is not a directory"));
     }
+    if !is_trusted(found.uid(), sink.owner) {
+        return Err(refused(
+            directory,
+            &format!(
+                "it belongs to user {}; give it to root, to us, or to the `owner` of the file",
+                found.uid()
+            ),
+        ));
+    }
     let sticky = found.mode() & 0o1000 != 0;
     if found.mode() & 0o002 != 0 && !sticky {
         return Err(refused(
@@ -174,6 +215,11 @@ fn check_directory(directory: &Path) -> Result<(), DeliveryError> {
         ));
     }
     Ok(())
+}
+
+/// Whether a directory's owner may exchange what lies in it: those who can do so anyway, and the reader.
+fn is_trusted(owner: u32, reader: Option<u32>) -> bool {
+    owner == 0 || owner == geteuid().as_raw() || Some(owner) == reader
 }
 
 fn make_directory(path: &Path, sink: &FileSink) -> Result<(), DeliveryError> {
@@ -246,124 +292,4 @@ fn remove(path: &Path) -> Result<(), DeliveryError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use zeroize::Zeroizing;
-
-    use super::*;
-    use crate::model::Lapse;
-
-    fn handover(generation: u32) -> Handover {
-        let text = |what: &str| Zeroizing::new(format!("{what} of generation {generation}\n"));
-        Handover {
-            generation: generation.to_string().parse().unwrap(),
-            fingerprint: Fingerprint::from_digest([0; 32]),
-            bundle_pem: text("bundle"),
-            key_pem: text("key"),
-            chain_pem: text("chain").to_string(),
-            drain: Lapse::ZERO,
-            confirm_within: Lapse::ZERO,
-        }
-    }
-
-    fn sink(path: PathBuf) -> FileSink {
-        FileSink {
-            path,
-            owner: None,
-            group: None,
-            mode: 0o640,
-            reload: None,
-            report: None,
-        }
-    }
-
-    #[test]
-    fn a_bundle_is_replaced_whole_with_its_mode() {
-        let directory = tempfile::tempdir().unwrap();
-        let sink = sink(directory.path().join("client.pem"));
-        for generation in [1, 2] {
-            publish_bundle(&sink, &handover(generation)).unwrap();
-            assert_eq!(
-                fs::read_to_string(&sink.path).unwrap(),
-                format!("bundle of generation {generation}\n")
-            );
-        }
-        assert_eq!(fs::metadata(&sink.path).unwrap().mode() & 0o777, 0o640);
-        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
-    }
-
-    #[test]
-    fn a_generation_directory_is_published_by_a_link_and_retracted_when_its_key_is_destroyed() {
-        let directory = tempfile::tempdir().unwrap();
-        let sink = sink(directory.path().join("identity"));
-        for generation in [1, 2, 2] {
-            publish_directory(&sink, &handover(generation)).unwrap();
-        }
-        assert_eq!(
-            fs::read_to_string(sink.path.join("current/key.pem")).unwrap(),
-            "key of generation 2\n"
-        );
-        assert!(retract_directory(&sink.path, "2".parse().unwrap()).is_err());
-        retract_directory(&sink.path, "1".parse().unwrap()).unwrap();
-        retract_directory(&sink.path, "1".parse().unwrap()).unwrap();
-        assert!(!sink.path.join("gen-000001").exists());
-    }
-
-    #[test]
-    fn another_stores_directory_of_the_same_generation_is_replaced_not_published() {
-        let directory = tempfile::tempdir().unwrap();
-        let sink = sink(directory.path().join("identity"));
-        publish_directory(&sink, &handover(1)).unwrap();
-        let mut other = handover(1);
-        other.key_pem = Zeroizing::new("KEY of generation 1\n".to_owned());
-        publish_directory(&sink, &other).unwrap();
-        let read = |file: &str| fs::read_to_string(sink.path.join(file)).unwrap();
-        assert_eq!(read("current/key.pem"), "KEY of generation 1\n");
-        // Nor is a link followed to where somebody else writes.
-        let elsewhere = directory.path().join("elsewhere");
-        fs::rename(sink.path.join("gen-000001"), &elsewhere).unwrap();
-        symlink(&elsewhere, sink.path.join("gen-000001")).unwrap();
-        publish_directory(&sink, &handover(1)).unwrap();
-        assert_eq!(read("current/key.pem"), "key of generation 1\n");
-        assert!(!sink.path.join("gen-000001").is_symlink());
-        assert_eq!(
-            fs::read_dir(&sink.path).unwrap().count(),
-            2,
-            "nothing is left over"
-        );
-        assert!(elsewhere.join("key.pem").exists());
-    }
-
-    #[test]
-    fn a_link_in_the_place_of_the_file_is_refused_and_its_target_untouched() {
-        let directory = tempfile::tempdir().unwrap();
-        let target = directory.path().join("passwd");
-        File::create(&target).unwrap();
-        let sink = sink(directory.path().join("client.pem"));
-        symlink(&target, &sink.path).unwrap();
-        assert!(matches!(
-            publish_bundle(&sink, &handover(1)),
-            Err(DeliveryError::PathRefused { .. })
-        ));
-        assert_eq!(fs::metadata(&target).unwrap().len(), 0);
-    }
-
-    #[test]
-    fn a_directory_that_everybody_may_write_to_is_refused() {
-        let directory = tempfile::tempdir().unwrap();
-        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o777)).unwrap();
-        let sink = sink(directory.path().join("client.pem"));
-        assert!(matches!(
-            publish_bundle(&sink, &handover(1)),
-            Err(DeliveryError::PathRefused { .. })
-        ));
-    }
-
-    #[test]
-    fn what_a_crash_left_unfinished_does_not_hinder_the_next_publishing() {
-        let directory = tempfile::tempdir().unwrap();
-        let sink = sink(directory.path().join("client.pem"));
-        File::create(directory.path().join(format!("{UNFINISHED}client.pem"))).unwrap();
-        publish_bundle(&sink, &handover(1)).unwrap();
-        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
-    }
-}
+mod tests;

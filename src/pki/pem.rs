@@ -194,6 +194,11 @@ pub fn crl_pem(der: &[u8]) -> String {
     encode("X509 CRL", der)
 }
 
+/// A public key as PEM, label `PUBLIC KEY` (RFC 7468 §13).
+pub fn public_key_pem(info: &[u8]) -> String {
+    encode("PUBLIC KEY", info)
+}
+
 /// RFC 7468: lines of 64, LF, in a string that never grows (private keys pass here as well).
 pub(super) fn encode(label: &'static str, der: &[u8]) -> String {
     // It fails for a label with characters that none of ours has, and for sizes beyond memory.

@@ -88,6 +88,12 @@ impl rcgen::PublicKeyData for PublicKey {
     }
 }
 
+/// Kind and id of the key that a SubjectPublicKeyInfo describes, if it is one of ours. Says nothing of whether
+/// anybody has its private half.
+pub fn key_facts(public_key_info: &[u8]) -> Option<(KeyAlgorithm, KeyId)> {
+    Some((key_algorithm(public_key_info)?, key_id(public_key_info)))
+}
+
 /// The id of the key that this SubjectPublicKeyInfo describes.
 pub(super) fn key_id(public_key_info: &[u8]) -> KeyId {
     KeyId::from_digest(sha256(public_key_info))

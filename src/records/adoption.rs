@@ -2,9 +2,13 @@
 
 use std::sync::PoisonError;
 
-use super::{Batch, GENERATIONS, Records, RecordsError, Versioned};
+use super::{
+    Batch, GENERATIONS, Records, RecordsError, Versioned,
+    journal::{added, key_moved},
+};
 use crate::model::{
     Generation, GenerationNumber, Identity, IdentityName, KeyId,
+    audit::{self, Action, Author},
     rotation::{Event, Rotation},
 };
 
@@ -30,6 +34,8 @@ impl Records {
         identity: Identity,
         generation: Generation,
         key: &[u8],
+        from: &str,
+        author: &Author,
         story: [&Event; 2],
     ) -> Result<Rotation, RecordsError> {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
@@ -37,9 +43,19 @@ impl Records {
             return Err(RecordsError::KeyKnown { identity, number });
         }
         let [planned, adopted] = story;
-        let rotation = Rotation::begin(planned)
-            .and_then(|rotation| rotation.after(adopted))
-            .map_err(|source| RecordsError::IllegalFact { source })?;
+        let illegal = |source| RecordsError::IllegalFact { source };
+        let begun = Rotation::begin(planned).map_err(illegal)?;
+        let rotation = begun.clone().after(adopted).map_err(illegal)?;
+        let told = [
+            added(&identity),
+            Action::KeyImported {
+                identity: identity.name.clone(),
+                generation: generation.number,
+                algorithm: generation.key_algorithm,
+                key: generation.key_id,
+                from: from.into(),
+            },
+        ];
         let (name, number) = (identity.name.clone(), generation.number);
         let value = Identity {
             slots: rotation.slots(),
@@ -47,6 +63,7 @@ impl Records {
             rotation: rotation.outcome.is_none().then(|| rotation.to()),
             ..identity
         };
+        let moved = key_moved(&generation);
         let mut batch = Batch::new()
             .identity(&Versioned { version: 0, value })
             .generation(&Versioned {
@@ -57,7 +74,13 @@ impl Records {
         for (sequence, event) in (1..).zip(story) {
             batch = batch.event(&rotation.id, sequence, event);
         }
-        self.commit(batch)?;
+        let of_the_story = audit::told(None, &begun, &planned.fact)
+            .into_iter()
+            .chain(audit::told(Some(&begun), &rotation, &adopted.fact));
+        for action in told.into_iter().chain(moved).chain(of_the_story) {
+            batch = batch.tell(action);
+        }
+        self.commit(author, adopted.at, batch)?;
         Ok(rotation)
     }
 }

@@ -1,8 +1,11 @@
 //! What can go wrong between a record and its meaning.
 
-use crate::model::{
-    GenerationNumber, IdentityName,
-    rotation::{IllegalTransition, RotationId},
+use crate::{
+    model::{
+        GenerationNumber, IdentityName,
+        rotation::{IllegalTransition, RotationId},
+    },
+    pki::KeyError,
 };
 
 /// Why a record could not be read or written.
@@ -37,6 +40,9 @@ pub enum RecordsError {
         /// Which.
         number: GenerationNumber,
     },
+    /// The audit log's own key cannot be made or used. What cannot be told of is not done.
+    #[error("the audit log cannot be signed")]
+    LogKey(#[from] KeyError),
     /// There is no such journal.
     #[error("there is no rotation {rotation}; `countersign identity list` shows what there is")]
     NoSuchRotation {

@@ -13,6 +13,7 @@ use crate::{
     model::{
         Fingerprint, Generation, GenerationNumber, HexBytes, Identity, IdentityName, KeyAlgorithm,
         KeyOrigin, KeyState, PolicyName, Slots,
+        audit::Author,
         rotation::{Event, Fact, Rotation, RotationReason},
     },
     pki::{self, PrivateKey},
@@ -35,6 +36,8 @@ pub struct Adoption {
     pub key_algorithm: KeyAlgorithm,
     /// Who says that it is in use.
     pub by: String,
+    /// The files that it came from.
+    pub from: String,
 }
 
 /// What was taken in.
@@ -76,6 +79,7 @@ pub enum AdoptError {
 pub fn adopt(
     records: &Records,
     setting: &Setting,
+    author: &Author,
     adoption: Adoption,
     now: Timestamp,
 ) -> Result<Adopted, AdoptError> {
@@ -141,7 +145,14 @@ pub fn adopt(
         destroyed_at: None,
     };
     let [planned, adopted] = &story;
-    let rotation = records.adopt(identity, generation, key.pkcs8(), [planned, adopted])?;
+    let rotation = records.adopt(
+        identity,
+        generation,
+        key.pkcs8(),
+        &adoption.from,
+        author,
+        [planned, adopted],
+    )?;
     Ok(Adopted {
         rotation,
         fingerprint,

@@ -6,6 +6,7 @@ use super::{AdoptedView, IdentityAdopt, Service, ServiceError, rotations::signed
 use crate::{
     model::{
         Destination, GenerationNumber, Identity, IdentityName, ProbeReport, Slots, SubjectRequest,
+        audit::Author,
         rotation::{Fact, Rotation, RotationId, RotationReason},
     },
     pki::PrivateKey,
@@ -16,6 +17,7 @@ use crate::{
 impl Service {
     pub(super) fn adopt_identity(
         &self,
+        author: &Author,
         wanted: IdentityAdopt,
     ) -> Result<AdoptedView, ServiceError> {
         let config = self.config();
@@ -65,13 +67,14 @@ impl Service {
             names: wanted.names,
             key_algorithm,
             by: signed_name(&wanted.by)?,
+            from: wanted.from,
         };
         let Adopted {
             rotation,
             story,
             warnings,
             ..
-        } = adopt(&self.records, &setting, adoption, self.clock.now())?;
+        } = adopt(&self.records, &setting, author, adoption, self.clock.now())?;
         for event in &story {
             self.observer.noted(&rotation, event.at, &event.fact);
         }
@@ -107,6 +110,7 @@ impl Service {
     /// Notes what the wire said of a generation of which it was only claimed that it is trusted there.
     pub(super) fn note_on_claim(
         &self,
+        by: &Author,
         identity: &IdentityName,
         number: GenerationNumber,
         destination: &Destination,
@@ -127,7 +131,7 @@ impl Service {
         );
         let noted = self
             .records
-            .note(&adoption.id, at, Batch::new(), |_| Some(fact.clone()))?;
+            .note(&adoption.id, by, at, Batch::new(), |_| Some(fact.clone()))?;
         self.observer
             .noted(noted.as_ref().unwrap_or(&adoption), at, &fact);
         Ok(())

@@ -5,18 +5,28 @@ use super::{
     rotations::signed_name,
 };
 use crate::{
-    exchange::{Expectations, Inbound, OpenOffer, Refusal, evaluate, smime::DecryptionKey},
+    exchange::{
+        Expectations, Inbound, InboxError, OpenOffer, Refusal, evaluate, name_by_content,
+        smime::DecryptionKey,
+    },
     model::{
         Acknowledgement, Channel, Destination, EmailAddress, IdentityName, LetterKind, MessageId,
-        Role, one_line,
+        Role,
+        audit::{Action, Author},
+        one_line,
         rotation::{Fact, Rotation, Step},
     },
+    pki::digest_of,
     records::{Batch, InboxRecord, Versioned},
 };
 
 impl Service {
     /// Typed by one of us: the fingerprint must be the one that was offered, the contact one on file.
-    pub(super) fn acknowledge(&self, statement: Statement) -> Result<RotationView, ServiceError> {
+    pub(super) fn acknowledge(
+        &self,
+        by: &Author,
+        statement: Statement,
+    ) -> Result<RotationView, ServiceError> {
         let rotation = self.current_rotation(&statement.identity)?;
         let destination = &statement.destination;
         let leg = rotation.legs.get(destination).filter(|leg| !leg.left);
@@ -71,14 +81,20 @@ impl Service {
             },
             at: self.clock.now(),
         };
-        self.note(&statement.identity, &Fact::Acknowledged { acknowledgement })
+        self.note(
+            by,
+            &statement.identity,
+            &Fact::Acknowledged { acknowledgement },
+        )
     }
 
     /// A mail, as a mail filter hands it over. Whatever it is, it is kept with what it was taken for.
-    pub(super) fn receive(&self, mail: &[u8]) -> Result<LetterView, ServiceError> {
+    pub(super) fn receive(&self, by: &Author, mail: &[u8]) -> Result<LetterView, ServiceError> {
         let now = self.clock.now();
-        let inbound = Inbound::parse_with(mail, &self.mail_keys()?)
-            .map_err(|error| ServiceError::refused(chain(&error)))?;
+        let inbound = match Inbound::parse_with(mail, &self.mail_keys()?) {
+            Ok(inbound) => inbound,
+            Err(error) => return Err(self.unreadable(by, mail, &error)?),
+        };
         let id = &inbound.message_id;
         let known = self.records.inbound(id)?;
         if let Some(known) = known.as_ref().filter(|known| known.value.accepted) {
@@ -116,7 +132,14 @@ impl Service {
             judgement: judgement.clone(),
         };
         let version = known.map_or(0, |old| old.version);
-        let mut batch = Batch::new().inbound(
+        let weighed = Action::MailWeighed {
+            message_id: id.clone(),
+            from: record.from.clone(),
+            digest: digest_of(mail),
+            accepted: record.accepted,
+            judgement: judgement.as_str().into(),
+        };
+        let mut batch = Batch::new().tell(weighed).inbound(
             id,
             &Versioned {
                 version,
@@ -141,7 +164,7 @@ impl Service {
                         batch = batch.code(letter, &code);
                     }
                 }
-                self.note_with(identity, batch, &Fact::Acknowledged { acknowledgement })?;
+                self.note_with(by, identity, batch, &Fact::Acknowledged { acknowledgement })?;
                 Ok(LetterView {
                     schema: 1,
                     accepted: true,
@@ -150,9 +173,9 @@ impl Service {
             }
             Err(refusal) => {
                 tracing::warn!(mail = %id, "refused as an acknowledgement: {judgement}");
-                self.records.commit(batch)?;
+                self.records.commit(by, now, batch)?;
                 if let Refusal::Declined { contact, reason } = &refusal {
-                    self.declined(&inbound, &offers, contact, reason)?;
+                    self.declined(by, &inbound, &offers, contact, reason)?;
                 }
                 let error = ServiceError::refused(judgement);
                 Err(match refusal.remedy() {
@@ -161,6 +184,42 @@ impl Service {
                 })
             }
         }
+    }
+
+    /// A mail filter drops what was refused: what could not be read would be gone without a trace, and it may
+    /// have been the answer.
+    fn unreadable(
+        &self,
+        by: &Author,
+        mail: &[u8],
+        error: &InboxError,
+    ) -> Result<ServiceError, ServiceError> {
+        let (id, judgement) = (name_by_content(mail), chain(error));
+        tracing::warn!(mail = %id, "refused as an acknowledgement: {judgement}");
+        let now = self.clock.now();
+        let weighed = Action::MailWeighed {
+            message_id: id.clone(),
+            from: None,
+            digest: digest_of(mail),
+            accepted: false,
+            judgement: judgement.as_str().into(),
+        };
+        let record = InboxRecord {
+            message_id: Some(id.clone()),
+            from: None,
+            received_at: now,
+            accepted: false,
+            judgement: judgement.clone(),
+        };
+        let record = Versioned {
+            version: self.records.inbound(&id)?.map_or(0, |known| known.version),
+            value: record,
+        };
+        let batch = Batch::new().tell(weighed).inbound(&id, &record);
+        self.records.commit(by, now, batch)?;
+        Ok(ServiceError::refused(judgement).hint(
+            "look for the mail in the mailbox; ask for another, or `exchange acknowledge` after a call",
+        ))
     }
 
     /// What opens replies that were encrypted to us: the key that our letters are signed with.
@@ -183,6 +242,7 @@ impl Service {
     /// A contact said no: to the letter that was answered, or to everything that was offered to their organisation.
     fn declined(
         &self,
+        by: &Author,
         inbound: &Inbound,
         offers: &[(IdentityName, OpenOffer)],
         contact: &EmailAddress,
@@ -216,6 +276,7 @@ impl Service {
                     reason.to_owned(),
                 );
                 self.note(
+                    by,
                     identity,
                     &Fact::Declined {
                         destination,

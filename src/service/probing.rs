@@ -3,7 +3,7 @@
 
 use super::{GenerationSlot, Service, ServiceError, identities::in_slot};
 use crate::{
-    model::{Destination, IdentityName, ProbeReport},
+    model::{Destination, IdentityName, ProbeReport, audit::Author},
     probe::Prober,
     rotation::{Questions, probe_request},
 };
@@ -11,6 +11,7 @@ use crate::{
 impl Service {
     pub(super) async fn probe(
         &self,
+        by: &Author,
         identity: &IdentityName,
         destination: &Destination,
         slot: GenerationSlot,
@@ -44,9 +45,9 @@ impl Service {
             everything,
             self.clock.now(),
         );
-        let ports = self.ports(&found)?;
+        let ports = self.ports(&self.itself, &found)?;
         let report = ports.prober.probe(&request).await;
-        self.note_on_claim(identity, number, destination, &report)?;
+        self.note_on_claim(by, identity, number, destination, &report)?;
         Ok(report)
     }
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::audit::{AuditReply, AuditRequest};
 use super::standing::StandingView;
 use super::views::{
     AdoptedView, IdentityView, InboxView, LetterView, PemView, RenewView, RotationView, StatusView,
@@ -57,6 +58,8 @@ pub struct IdentityAdopt {
     pub names: Vec<String>,
     /// The kind of key that the next generation gets; the policy's when nothing is said.
     pub key_algorithm: Option<KeyAlgorithm>,
+    /// The files that it came from, for the audit log.
+    pub from: String,
     /// Who says that it is in use.
     pub by: String,
 }
@@ -86,6 +89,7 @@ pub struct Statement {
     reason = "each is documented where it is a command, in `cli`"
 )]
 pub enum Request {
+    Audit(AuditRequest),
     Status,
     Renew,
     IdentityAdd(IdentityAdd),
@@ -155,8 +159,85 @@ pub enum Request {
 }
 
 impl Request {
+    /// The name by which it is called, here and in the audit log.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Audit(request) => request.name(),
+            Self::Status => "status",
+            Self::Renew => "renew",
+            Self::IdentityAdd(_) => "identity-add",
+            Self::IdentityAdopt(_) => "identity-adopt",
+            Self::IdentityList => "identity-list",
+            Self::IdentityShow { .. } => "identity-show",
+            Self::IdentityRequest { .. } => "identity-request",
+            Self::IdentityCertificate { .. } => "identity-certificate",
+            Self::IdentityImport { .. } => "identity-import",
+            Self::IssuerCreate { .. } => "issuer-create",
+            Self::IssuerShow { .. } => "issuer-show",
+            Self::IssuerCrl { .. } => "issuer-crl",
+            Self::SignerCreate { .. } => "signer-create",
+            Self::SignerImport { .. } => "signer-import",
+            Self::SignerShow => "signer-show",
+            Self::RotationStart { .. } => "rotation-start",
+            Self::RotationShow { .. } => "rotation-show",
+            Self::RotationWaive { .. } => "rotation-waive",
+            Self::RotationDecide { .. } => "rotation-decide",
+            Self::ExchangeAcknowledge(_) => "exchange-acknowledge",
+            Self::ExchangeReceive { .. } => "exchange-receive",
+            Self::ExchangeStatus => "exchange-status",
+            Self::Probe { .. } => "probe",
+        }
+    }
+
+    /// What it is about, in a few words: for the refusal of it. Nothing of a file or a mail.
+    pub fn about(&self) -> String {
+        match self {
+            Self::IdentityAdd(add) => add.identity.to_string(),
+            Self::IdentityAdopt(adopt) => adopt.identity.to_string(),
+            Self::IdentityImport { identity, .. } | Self::RotationStart { identity } => {
+                identity.to_string()
+            }
+            Self::RotationWaive {
+                identity,
+                destination,
+                gate,
+                by,
+                reason,
+            } => format!("{gate} of {identity} at {destination}, by {by}: {reason}"),
+            Self::RotationDecide {
+                identity,
+                decision,
+                by,
+                reason,
+            } => format!(
+                "{} {identity}, by {by}: {reason}",
+                match decision {
+                    Decision::Abandon => "abandon",
+                    Decision::RollBack => "roll back",
+                    Decision::Retry => "retry",
+                }
+            ),
+            Self::ExchangeAcknowledge(said) => format!(
+                "{} for {}, {} by {}, by {}: {}",
+                said.fingerprint,
+                said.destination,
+                said.identity,
+                said.contact,
+                said.by,
+                said.verified
+            ),
+            Self::IssuerCreate { issuer, .. }
+            | Self::IssuerCrl { issuer }
+            | Self::SignerCreate { issuer } => issuer.to_string(),
+            _ => String::new(),
+        }
+    }
+
     /// Whether it leaves everything as it is.
     pub fn is_read_only(&self) -> bool {
+        if let Self::Audit(request) = self {
+            return request.is_read_only();
+        }
         matches!(
             self,
             Self::Status
@@ -178,6 +259,7 @@ impl Request {
 #[serde(rename_all = "kebab-case", tag = "reply")]
 #[allow(missing_docs, reason = "each wraps a documented view")]
 pub enum Reply {
+    Audit(AuditReply),
     Status(StatusView),
     Standing(StandingView),
     Identities {

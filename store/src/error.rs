@@ -9,6 +9,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::engine::{EngineError, EngineKind};
+use crate::obstacle::Obstacle;
 use crate::transaction::Expect;
 
 /// The result of every fallible call of this crate.
@@ -142,6 +143,14 @@ pub enum Error {
         /// Degree of parallelism.
         lanes: u32,
     },
+    /// A store that is still being filled, or was when the machine stopped.
+    #[error(
+        "the store in {path} is being restored or migrated, or that was interrupted: run that command again"
+    )]
+    Loading {
+        /// The store's directory.
+        path: PathBuf,
+    },
     /// A key file does not hold a key.
     #[error(
         "{path} is not a key file: it must hold {} hexadecimal digits",
@@ -183,6 +192,18 @@ pub enum Error {
         /// The directory.
         path: PathBuf,
     },
+    /// The store was written by an older version of this program; nothing was touched.
+    #[error(
+        "the store in {path} has format {found}, and this program writes format {current}: run `countersign store migrate`"
+    )]
+    OlderFormat {
+        /// The store's directory.
+        path: PathBuf,
+        /// The format found.
+        found: u32,
+        /// The format that is written now.
+        current: u32,
+    },
     /// The operating system gave no random numbers.
     #[error("the system's random number generator failed")]
     Random {
@@ -190,6 +211,9 @@ pub enum Error {
         #[source]
         source: getrandom::Error,
     },
+    /// An old master key cannot be given up: something is still sealed under it.
+    #[error("not everything is sealed under the new master key yet: go on with `store rekey`")]
+    ResealingUnfinished,
     /// A record or event larger than the store takes.
     #[error("{length} bytes are too many for one record: {limit} are accepted")]
     TooLarge {
@@ -197,6 +221,18 @@ pub enum Error {
         length: usize,
         /// The most accepted.
         limit: usize,
+    },
+    /// The disk does not take what is to be written. Reading goes on, and so does writing once the
+    /// cause is gone. Whether the transaction took place is told by looking again.
+    #[error("the store in {path} cannot be written, {obstacle}; nothing needs to be restarted")]
+    Unwritable {
+        /// The engine's directory.
+        path: PathBuf,
+        /// What is in the way.
+        obstacle: Obstacle,
+        /// The engine's own words.
+        #[source]
+        source: Box<EngineError>,
     },
     /// No slot opens with this secret.
     #[error(
@@ -218,17 +254,6 @@ pub struct Damage {
     pub place: Place,
     /// In what way.
     pub fault: Fault,
-}
-
-impl Damage {
-    /// The same damage, met by somebody who asked for this record and so knows its name.
-    pub(crate) fn of(self, collection: &str, id: &str) -> Self {
-        let place = Place::Record {
-            collection: collection.to_owned(),
-            id: id.to_owned(),
-        };
-        Self { place, ..self }
-    }
 }
 
 impl From<Damage> for Error {
@@ -257,6 +282,15 @@ pub enum Place {
     Journal {
         /// Its name.
         stream: String,
+    },
+    /// A node of the index: what it lists is out of reach, if not lost.
+    Node {
+        /// The engine's key, in hexadecimal.
+        key: String,
+        /// What it lists begins about here; with the first of all, if this is not known.
+        from: Option<Box<Self>>,
+        /// What it lists ends before about here; with the last of all, if this is not known.
+        to: Option<Box<Self>>,
     },
     /// One record.
     Record {
@@ -292,6 +326,16 @@ impl fmt::Display for Place {
             Self::Collection { collection } => write!(f, "collection {collection:?}"),
             Self::Entry { stream, sequence } => write!(f, "event {sequence} of journal {stream:?}"),
             Self::Journal { stream } => write!(f, "journal {stream:?}"),
+            Self::Node { key, from, to } => {
+                write!(f, "the index under key {key}")?;
+                if let Some(from) = from {
+                    write!(f, ", from {from}")?;
+                }
+                match to {
+                    Some(to) => write!(f, ", up to {to},"),
+                    None => write!(f, ", up to the end,"),
+                }
+            }
             Self::Record { collection, id } => write!(f, "record {id:?} in {collection:?}"),
             Self::Root => f.write_str("the store's table of contents"),
             Self::Stray { key } => write!(f, "the entry under key {key}"),
@@ -313,11 +357,15 @@ pub enum Fault {
     Malformed,
     /// It should be there and is not.
     Missing,
+    /// It is authentic, but not the latest: something older was put in its place.
+    Outdated,
     /// Each part is authentic, but the whole is not: something was removed, brought back, or
     /// replaced by an older version of itself.
     Replaced,
     /// It is there and should not be.
     Unaccounted,
+    /// It says that it is sealed under a master key which this store does not have, or no longer.
+    UnknownKey,
 }
 
 impl fmt::Display for Fault {
@@ -326,8 +374,10 @@ impl fmt::Display for Fault {
             Self::Altered => "has been altered or moved",
             Self::Malformed => "is malformed",
             Self::Missing => "is missing",
+            Self::Outdated => "is not the latest version: an older one was put in its place",
             Self::Replaced => "does not add up: something in it was removed, brought back or replaced by an older version",
             Self::Unaccounted => "does not belong to anything",
+            Self::UnknownKey => "is sealed under a master key that this store does not have",
         })
     }
 }

@@ -1,6 +1,7 @@
 //! Replies as text for people: tables that line up, times as "in 12 days (2026-12-05)".
 
 mod adopted;
+pub(super) mod audit;
 mod inspect;
 mod probe;
 
@@ -22,6 +23,7 @@ pub(super) fn text(reply: &Reply, now: Timestamp) -> String {
     let mut out = String::new();
     // Writing to a string cannot fail.
     let _ = match reply {
+        Reply::Audit(reply) => write!(out, "{}", audit::entries(reply)),
         Reply::Status(view) => status(&mut out, view, now),
         Reply::Standing(view) => standing::standing(&mut out, view, now),
         Reply::Identities { identities, .. } => identity_table(&mut out, identities, now),

@@ -4,12 +4,15 @@
 //! keyed hashes and values are sealed before they come here. What an engine must guarantee is said
 //! at each function of [`Engine`], and tried by one suite for all of them.
 
+mod applied;
+mod contain;
 mod redb;
+mod rescue;
 mod sled;
 
 use std::fmt;
 use std::ops::Bound;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -108,8 +111,6 @@ pub(crate) trait Reader: Send + Sync {
 
     /// The values under `keys`, in the order of `keys`. An engine that is far away answers in one
     /// round trip.
-    // The authenticated index will read through this and `snapshot`.
-    #[allow(dead_code)]
     fn get_many(&self, keys: &[Vec<u8>]) -> Result<Vec<Option<Vec<u8>>>, EngineError> {
         keys.iter().map(|key| self.get(key)).collect()
     }
@@ -135,7 +136,6 @@ pub(crate) trait Engine: Reader {
 
     /// What is there now, for as long as the answer is kept, whatever is applied meanwhile; `None`
     /// from an engine that cannot do this: then the caller sees to it that nothing is.
-    #[allow(dead_code)]
     fn snapshot(&self) -> Result<Option<Box<dyn Reader + '_>>, EngineError>;
 }
 
@@ -166,9 +166,31 @@ pub(crate) struct Change {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EngineError {
+    /// What was durable is not all there any more.
+    #[error(
+        "what is in {dir} ends with change {recovered}, and {noted} had been made durable: restore it from a backup, or remove {file} to go on without what is lost"
+    )]
+    EndsEarly {
+        /// The engine's directory.
+        dir: PathBuf,
+        /// The last change that is there.
+        recovered: u64,
+        /// The last one that was.
+        noted: u64,
+        /// The file that remembers.
+        file: PathBuf,
+    },
     /// The engine's files could not be handled.
     #[error(transparent)]
     Files(#[from] crate::Error),
+    /// The engine gave up on what it found.
+    #[error("{file} is damaged, the engine gave up on it with {said:?}: restore it from a backup")]
+    Panicked {
+        /// The file, or the directory of its files.
+        file: PathBuf,
+        /// The engine's own words.
+        said: String,
+    },
     /// redb refused or failed.
     #[error(transparent)]
     Redb(::redb::Error),

@@ -63,7 +63,7 @@ pub struct Image {
 #[derive(Clone, Debug)]
 pub enum Entry {
     /// Its names.
-    Directory(BTreeMap<String, Entry>),
+    Directory(BTreeMap<String, Self>),
     /// Its content.
     File(Vec<u8>),
 }
@@ -309,7 +309,11 @@ impl Disk {
     }
 
     fn name(&mut self, parent: Node, naming: Naming) {
-        self.directories.entry(parent).or_default().pending.push(naming);
+        self.directories
+            .entry(parent)
+            .or_default()
+            .pending
+            .push(naming);
     }
 
     fn sync(&mut self, node: Node, covers: usize) {
@@ -325,7 +329,9 @@ impl Disk {
             }
         }
         if let Some(directory) = self.directories.get_mut(&node) {
-            let late = directory.pending.partition_point(|naming| naming.step < covers);
+            let late = directory
+                .pending
+                .partition_point(|naming| naming.step < covers);
             let rest = directory.pending.split_off(late);
             for naming in std::mem::replace(&mut directory.pending, rest) {
                 rename(&mut directory.durable, &naming);
@@ -353,7 +359,10 @@ impl Disk {
 
     fn pending_steps(&self) -> Vec<usize> {
         let data = self.files.values().flat_map(|file| &file.pending);
-        let names = self.directories.values().flat_map(|directory| &directory.pending);
+        let names = self
+            .directories
+            .values()
+            .flat_map(|directory| &directory.pending);
         let mut steps: Vec<_> = data
             .map(|change| change.step)
             .chain(names.map(|naming| naming.step))
@@ -389,9 +398,11 @@ impl Disk {
             let entry = if self.directories.contains_key(&child) {
                 Entry::Directory(self.directory(child, loss, lost_from, random))
             } else {
-                Entry::File(self.files.get(&child).map_or_else(Vec::new, |file| {
-                    file.cut(loss, lost_from, random)
-                }))
+                Entry::File(
+                    self.files
+                        .get(&child)
+                        .map_or_else(Vec::new, |file| file.cut(loss, lost_from, random)),
+                )
             };
             entries.insert(name, entry);
         }
@@ -430,17 +441,26 @@ impl File {
                 }
             }
             Loss::PagesAtRandom | Loss::SectorsAtRandom => {
-                let unit = if loss == Loss::PagesAtRandom { PAGE } else { SECTOR };
+                let unit = if loss == Loss::PagesAtRandom {
+                    PAGE
+                } else {
+                    SECTOR
+                };
                 let mut reached = HashMap::new();
                 for (number, change) in self.pending.iter().enumerate() {
                     for (at, piece) in pieces(change, unit) {
-                        let reached = *reached.entry(at / unit).or_insert_with(|| any(count, random));
+                        let reached = *reached
+                            .entry(at / unit)
+                            .or_insert_with(|| any(count, random));
                         if number < reached {
                             overlay(&mut bytes, at, piece);
                         }
                     }
                 }
-                if let Some(change) = any(count, random).checked_sub(1).and_then(|n| self.pending.get(n)) {
+                if let Some(change) = any(count, random)
+                    .checked_sub(1)
+                    .and_then(|n| self.pending.get(n))
+                {
                     length = change.length;
                 }
             }

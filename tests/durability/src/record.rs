@@ -220,8 +220,7 @@ impl Scribe {
     fn begin(&mut self, pid: u32, call: &Call) -> Result<(), RecordError> {
         let descriptor = call.arguments.first().and_then(|text| text.parse().ok());
         let open = descriptor.and_then(|fd: i64| self.descriptors.get(&fd).copied());
-        self.working
-            .insert(pid, (open, self.recording.steps.len()));
+        self.working.insert(pid, (open, self.recording.steps.len()));
         match call.name.as_str() {
             // Another thread may be given the number before this call returns.
             "close" => drop(descriptor.and_then(|fd| self.descriptors.remove(&fd))),
@@ -269,8 +268,8 @@ impl Scribe {
             "close" | "fcntl" => {}
             "execve" if !self.executed => self.executed = true,
             // What has no file of ours in it does not matter, if it names its file by descriptor.
-            "read" | "readv" | "write" | "writev" | "pwrite64" | "pwritev" | "pwritev2" | "lseek"
-            | "ftruncate" | "fallocate" | "fsync" | "fdatasync" | "sync_file_range"
+            "read" | "readv" | "write" | "writev" | "pwrite64" | "pwritev" | "pwritev2"
+            | "lseek" | "ftruncate" | "fallocate" | "fsync" | "fdatasync" | "sync_file_range"
                 if open.is_none() => {}
             "mmap" => {
                 let shared = argument(3).contains("MAP_SHARED") && argument(2).contains("WRITE");
@@ -341,7 +340,9 @@ impl Scribe {
                 }
                 None => return Err(not_modelled(call, None)),
             }
-        } else if strace::bytes(path).is_some_and(|path| path == self.root.as_os_str().as_encoded_bytes()) {
+        } else if strace::bytes(path)
+            .is_some_and(|path| path == self.root.as_os_str().as_encoded_bytes())
+        {
             ROOT
         } else {
             return Ok(());
@@ -359,7 +360,9 @@ impl Scribe {
     fn resolve(&self, argument: &str) -> Option<(Node, String)> {
         let path = String::from_utf8(strace::bytes(argument)?).ok()?;
         let inside = Path::new(&path).strip_prefix(&self.root).ok()?;
-        let mut names = inside.iter().map(|name| name.to_string_lossy().into_owned());
+        let mut names = inside
+            .iter()
+            .map(|name| name.to_string_lossy().into_owned());
         let mut name = names.next()?;
         let mut parent = ROOT;
         for next in names {
@@ -401,7 +404,13 @@ impl Scribe {
         }
     }
 
-    fn write(&mut self, call: &Call, node: Node, offset: u64, count: i64) -> Result<(), RecordError> {
+    fn write(
+        &mut self,
+        call: &Call,
+        node: Node,
+        offset: u64,
+        count: i64,
+    ) -> Result<(), RecordError> {
         let bytes = call.arguments.get(1).and_then(|text| strace::bytes(text));
         let mut bytes = bytes.ok_or_else(|| not_modelled(call, Some(node)))?;
         // Fewer bytes may have been taken than were offered.

@@ -76,7 +76,11 @@ pub fn parse(text: &str) -> Result<Vec<Moment>, Unreadable> {
                 .map_err(|_| unreadable())?,
             None => value.parse().map_err(|_| unreadable())?,
         };
-        moments.push(Moment::Ended(pid, call(&whole).ok_or_else(unreadable)?, value));
+        moments.push(Moment::Ended(
+            pid,
+            call(&whole).ok_or_else(unreadable)?,
+            value,
+        ));
     }
     Ok(moments)
 }

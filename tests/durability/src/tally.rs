@@ -131,7 +131,12 @@ fn blur(reason: &str) -> String {
             word
         }
     });
-    words.collect::<Vec<_>>().join(" ").chars().take(160).collect()
+    words
+        .collect::<Vec<_>>()
+        .join(" ")
+        .chars()
+        .take(160)
+        .collect()
 }
 
 impl fmt::Display for Tally {

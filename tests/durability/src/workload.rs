@@ -118,16 +118,13 @@ impl Contents {
                 Action::Delete(..) => {}
             }
         }
-        self.records
-            .iter()
-            .all(|((collection, id), bytes)| {
-                written.contains(&(*collection, id.clone(), bytes.clone()))
-            })
-            && self.journals.iter().all(|(stream, events)| {
-                events
-                    .iter()
-                    .all(|bytes| noted.contains(&(*stream, bytes.clone())))
-            })
+        self.records.iter().all(|((collection, id), bytes)| {
+            written.contains(&(*collection, id.clone(), bytes.clone()))
+        }) && self.journals.iter().all(|(stream, events)| {
+            events
+                .iter()
+                .all(|bytes| noted.contains(&(*stream, bytes.clone())))
+        })
     }
 }
 
@@ -164,7 +161,7 @@ fn actions(number: u64) -> Vec<Action> {
         actions.push(if random.u8(..6) == 0 {
             Action::Delete(collection, id)
         } else {
-            let length = match random.u8(..12) {
+            let length = match random.u8(..30) {
                 0 => random.usize(8_000..20_000),
                 _ => random.usize(40..1_800),
             };
