@@ -44,3 +44,51 @@ fn is_lenient(reason: Reason, leaf: &CertificateFacts) -> bool {
         | Reason::NotYetValid => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn leaf(self_issued: bool) -> CertificateFacts {
+        serde_json::from_value(serde_json::json!({
+            "fingerprint": "07".repeat(32), "sha1": "07".repeat(20), "key_id": "07".repeat(32),
+            "key_algorithm": "rsa-2048", "subject": "CN=a", "issuer": "CN=b", "serial": "01",
+            "validity": { "not_before": "2026-01-01T00:00:00Z", "not_after": "2027-01-01T00:00:00Z" },
+            "dns_names": [], "email_addresses": [], "extended_key_usage": null, "key_usage": null,
+            "is_ca": true, "self_issued": self_issued,
+        }))
+        .unwrap()
+    }
+
+    fn forbidden(reason: Reason, leaf: &CertificateFacts) -> bool {
+        let message = "m".to_owned();
+        !judge(vec![Violation { reason, message }], leaf)
+            .faults
+            .is_empty()
+    }
+
+    #[test]
+    fn what_a_certificate_cannot_work_with_forbids_adopting_it() {
+        for reason in [
+            Reason::Expired,
+            Reason::ClientAuthMissing,
+            Reason::KeyMismatch,
+            Reason::KeyReused,
+        ] {
+            assert!(forbidden(reason, &leaf(true)), "{reason}");
+        }
+        for reason in [
+            Reason::NoNames,
+            Reason::ValidityTooLong,
+            Reason::RemainingTooShort,
+        ] {
+            assert!(!forbidden(reason, &leaf(true)), "{reason}");
+        }
+    }
+
+    #[test]
+    fn an_authority_as_a_leaf_is_forgiven_to_itself_alone() {
+        assert!(!forbidden(Reason::CertificateAuthorityAsLeaf, &leaf(true)));
+        assert!(forbidden(Reason::CertificateAuthorityAsLeaf, &leaf(false)));
+    }
+}

@@ -1,14 +1,12 @@
 //! The one transition function. What it refuses cannot have happened: such a history is corruption.
 
-use jiff::Timestamp;
-
 use super::{
     RotationId,
-    fact::{Basis, Decision, Event, Fact, Gate, Output, RetireBasis, RotationReason, Scope, Step},
+    fact::{Basis, Decision, Event, Fact, Gate, Output, RetireBasis, Scope, Step},
     leg::{ConnectorLeg, Declined, Leg, Waiver},
     state::{Ending, Outcome, Phase, PreparedCertificate, Rotation, Trouble},
 };
-use crate::model::{Destination, Fingerprint, ProbeReport};
+use crate::model::Destination;
 
 /// A fact that cannot follow on what was known.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -387,52 +385,7 @@ impl Rotation {
         Ok(())
     }
 
-    /// A first generation that is in use already: there is nothing to do but to write it down.
-    fn adopted(
-        &mut self,
-        fingerprint: Fingerprint,
-        not_after: Timestamp,
-        event: &Event,
-    ) -> Result<(), IllegalTransition> {
-        let fresh = self.reason == RotationReason::Adopted
-            && self.from.is_none()
-            && self.requested.is_none()
-            && self.certificate.is_none();
-        if !fresh {
-            return Err(self.illegal(&event.fact, "it is not a first generation to be adopted"));
-        }
-        self.certificate = Some(PreparedCertificate {
-            fingerprint,
-            not_after,
-            at: event.at,
-        });
-        for leg in self.legs.values_mut() {
-            leg.claimed = Some(event.at);
-        }
-        self.outcome = Some((event.at, Outcome::Completed));
-        Ok(())
-    }
-
-    /// Evidence for a claim may come at any time: it moves nothing.
-    fn claim_probed(
-        mut self,
-        destination: &Destination,
-        report: &ProbeReport,
-        event: &Event,
-    ) -> Result<Self, IllegalTransition> {
-        let leg = self.leg(destination, event)?;
-        if leg.claimed.is_none() {
-            return Err(self.illegal(&event.fact, "nothing is claimed of it"));
-        }
-        if report.proves_acceptance() {
-            leg.proven.get_or_insert((event.at, Basis::Evidence));
-        }
-        leg.probe = Some(Box::new(report.clone()));
-        self.last_event = event.at;
-        Ok(self)
-    }
-
-    fn leg(
+    pub(super) fn leg(
         &mut self,
         destination: &Destination,
         event: &Event,
@@ -443,7 +396,7 @@ impl Rotation {
         Ok(self.legs.entry(destination.clone()).or_default())
     }
 
-    fn illegal(&self, fact: &Fact, why: &str) -> IllegalTransition {
+    pub(super) fn illegal(&self, fact: &Fact, why: &str) -> IllegalTransition {
         IllegalTransition {
             phase: self.phase(),
             fact: format!("{fact}: {why}"),
