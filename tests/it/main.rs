@@ -77,6 +77,12 @@ mod cli_output;
 /// Certificates that are not what was asked for.
 mod refusals_import;
 
+/// What is in the files that people have.
+mod import_inspect;
+
+/// Identities that were in use before.
+mod import_adopt;
+
 /// Replies that are not what they seem.
 mod refusals_mail;
 

@@ -258,6 +258,28 @@ pub enum Action {
         /// Its end.
         not_after: Timestamp,
     },
+    /// A certificate came with its key, and is current. Who says that it is trusted claims it.
+    CertificateAdopted {
+        /// For which generation.
+        rotation: RotationId,
+        /// The certificate.
+        certificate: Fingerprint,
+        /// Its end.
+        not_after: Timestamp,
+        /// Who says that it is in use.
+        claimed_by: Line,
+        /// The rules that it breaks.
+        leniencies: Vec<Line>,
+    },
+    /// The wire was asked about a certificate of which it was only claimed that it is trusted.
+    ClaimProbed {
+        /// Of which rotation.
+        rotation: RotationId,
+        /// Where.
+        destination: Destination,
+        /// What the wire said.
+        probe: ProbeEvidence,
+    },
     /// A private key is about to leave the store. Without an end, it may have left.
     KeyExportBegun {
         /// For whom.
