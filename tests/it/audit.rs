@@ -7,6 +7,7 @@ use std::{
     process::{Command, Stdio},
 };
 
+use countersign::model::audit::Entry;
 use countersign_peers::eventually;
 use rustix::process::geteuid;
 use serde_json::Value;
@@ -116,6 +117,15 @@ fn the_log_explains_a_whole_story_and_tells_of_each_key_that_left_and_of_no_othe
             "log-exported",
         ],
     );
+
+    for line in export.lines().take(entries.len()) {
+        let entry: Entry = serde_json::from_str(line).unwrap();
+        assert_eq!(
+            serde_json::to_string(&entry).unwrap(),
+            line,
+            "it is understood"
+        );
+    }
 
     // Each delivery is an export, and nothing else is.
     let (begun, ended) = (
