@@ -8,6 +8,8 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use crate::engine::database::DatabaseFault;
+use crate::engine::lease::{Ended, Leader};
 use crate::engine::{EngineError, EngineKind};
 use crate::transaction::Expect;
 
@@ -50,6 +52,14 @@ pub enum Error {
         /// Where, and in what way.
         damage: Damage,
     },
+    /// The database of a shared store is not described well enough to be trusted.
+    #[error("{path}: {fault}")]
+    DatabaseRefused {
+        /// The file that describes it.
+        path: PathBuf,
+        /// What is wrong with it.
+        fault: DatabaseFault,
+    },
     /// An empty passphrase guards nothing.
     #[error("the passphrase is empty: choose one of several words")]
     EmptyPassphrase,
@@ -73,6 +83,14 @@ pub enum Error {
     )]
     ExposedKeyFile {
         /// The key file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// The file with the password for a database is readable by others than its owner.
+    #[error("password file {path} may be read by others (mode {mode:04o}): run `chmod 600` on it")]
+    ExposedPasswordFile {
+        /// The file.
         path: PathBuf,
         /// Its permission bits.
         mode: u32,
@@ -141,6 +159,24 @@ pub enum Error {
         iterations: u32,
         /// Degree of parallelism.
         lanes: u32,
+    },
+    /// We led a shared store, and do so no more. Nothing was written since.
+    #[error("this machine does not lead the store any more, and writes nothing: {ended}")]
+    LeadershipLost {
+        /// Why.
+        ended: Ended,
+    },
+    /// Another machine leads a shared store.
+    #[error("the store is led by {leader}: ask there, or wait until it has gone")]
+    Led {
+        /// Which one.
+        leader: Leader,
+    },
+    /// The file that says in which database a store lies does not say it.
+    #[error("{path} does not describe a database: remove it, and it is written anew from the configuration")]
+    MalformedDatabaseFile {
+        /// The file.
+        path: PathBuf,
     },
     /// A key file does not hold a key.
     #[error(

@@ -77,6 +77,11 @@ impl Header {
 
     /// Puts this header in place, as a whole, durably.
     pub(crate) fn write(&self, dir: &Path, master: &SecretKey) -> Result<()> {
+        files::replace(&dir.join(HEADER_FILE), &self.encode(dir, master)?)
+    }
+
+    /// The text of the header file.
+    pub(crate) fn encode(&self, dir: &Path, master: &SecretKey) -> Result<Vec<u8>> {
         let path = dir.join(HEADER_FILE);
         let covered = self.covered(&path)?;
         let envelope = Envelope {
@@ -89,7 +94,7 @@ impl Header {
             .map_err(std::io::Error::from)
             .while_trying("encode", &path)?;
         text.push(b'\n');
-        files::replace(&path, &text)
+        Ok(text)
     }
 
     /// The bytes that the checksum and the authentication code cover.

@@ -86,6 +86,7 @@ mod kdf;
 mod lock;
 mod plan;
 mod secret;
+mod shared;
 mod slot;
 mod store;
 #[cfg(test)]
@@ -94,6 +95,11 @@ mod survey;
 mod transaction;
 mod vault;
 
+pub use engine::database::{Database, DatabaseFault, Lease};
+pub use engine::leadership::Leadership;
+pub use engine::lease::{Ended, Leader};
+#[cfg(feature = "postgres")]
+pub use engine::postgres::PostgresError;
 pub use engine::{EngineError, EngineKind, UnknownEngine};
 pub use error::{Damage, Error, Fault, HeaderFault, Place, Result};
 pub use kdf::KdfCost;

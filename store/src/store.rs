@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crate::crypto::{self, SecretKey};
+use crate::engine::database::Database;
 use crate::engine::{Change, ENGINE_DIR, Engine, EngineError, EngineKind, Stored};
 use crate::error::{Error, Result};
 use crate::fault::{Passage, When};
@@ -15,6 +16,7 @@ use crate::kdf::KdfCost;
 use crate::lock::{LOCK_FILE, Lock};
 use crate::plan::Plan;
 use crate::secret::Unlock;
+use crate::shared;
 use crate::slot::Slot;
 use crate::survey::Survey;
 use crate::transaction::Transaction;
@@ -66,6 +68,9 @@ impl Store {
     /// [`Error::HeaderMissing`] for what is there already, [`Error::EmptyPassphrase`],
     /// [`Error::InUse`], [`Error::Io`], [`Error::Engine`], [`Error::Random`].
     pub fn init(dir: &Path, unlock: &Unlock, options: &InitOptions) -> Result<Self> {
+        if options.engine == EngineKind::Postgres {
+            return shared::init(dir, unlock, options);
+        }
         if Header::exists(dir) {
             return Err(Error::AlreadyExists {
                 path: dir.to_owned(),
@@ -124,6 +129,9 @@ impl Store {
     /// [`Error::WrongSecret`]; [`Error::NewerFormat`] and [`Error::HeaderDamaged`], with nothing
     /// written; [`Error::Canary`]; [`Error::Io`], [`Error::Engine`].
     pub fn open(dir: &Path, unlock: &Unlock) -> Result<Self> {
+        if Database::is_named_in(dir) {
+            return shared::open(dir, unlock);
+        }
         if !Header::exists(dir) {
             return Err(headless(dir).unwrap_or(Error::NotFound {
                 path: dir.to_owned(),
@@ -266,7 +274,7 @@ impl std::fmt::Debug for Store {
 }
 
 impl Inner {
-    fn new(
+    pub(crate) fn new(
         engine: Box<dyn Engine>,
         vault: Vault,
         kind: EngineKind,
@@ -296,7 +304,7 @@ impl Inner {
             .map_err(|source| self.failed_to("read", source))
     }
 
-    fn apply(&self, changes: &[Change]) -> Result<()> {
+    pub(crate) fn apply(&self, changes: &[Change]) -> Result<()> {
         let _writing = self.gate.write().unwrap_or_else(PoisonError::into_inner);
         self.engine
             .apply(changes)
@@ -320,7 +328,7 @@ impl Inner {
     }
 
     /// Writes a canary and looks whether it comes back.
-    fn sing(&self) -> Result<()> {
+    pub(crate) fn sing(&self) -> Result<()> {
         let mut song = [0; 32];
         crypto::fill(&mut song)?;
         let value = Some(self.vault.seal_canary(&song)?);
@@ -345,12 +353,16 @@ impl Inner {
     }
 }
 
-fn engine_error(
+pub(crate) fn engine_error(
     engine: EngineKind,
     dir: &Path,
     operation: &'static str,
     source: EngineError,
 ) -> Error {
+    let source = match shared::plainly(source) {
+        Ok(error) => return error,
+        Err(source) => source,
+    };
     Error::Engine {
         engine,
         path: dir.join(ENGINE_DIR),

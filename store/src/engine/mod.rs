@@ -4,6 +4,11 @@
 //! keyed hashes and values are sealed before they come here. What an engine must guarantee is said
 //! at each function of [`Engine`], and tried by one suite for all of them.
 
+pub(crate) mod database;
+pub(crate) mod leadership;
+pub(crate) mod lease;
+#[cfg(feature = "postgres")]
+pub(crate) mod postgres;
 mod redb;
 mod sled;
 
@@ -14,13 +19,14 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use self::leadership::Leadership;
 use self::redb::RedbEngine;
 use self::sled::SledEngine;
 
 /// The engine's directory inside a store's.
 pub(crate) const ENGINE_DIR: &str = "engine";
 
-/// Which embedded engine keeps the records of a store. Chosen when the store is made.
+/// What keeps the records of a store. Chosen when the store is made.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -30,18 +36,21 @@ pub enum EngineKind {
     Redb,
     /// sled: a log-structured tree. See [`caveat`](Self::caveat).
     Sled,
+    /// PostgreSQL: a database that several machines share, of which one leads. Which database is
+    /// told by [`Database::name_in`](crate::Database::name_in).
+    Postgres,
 }
 
 impl EngineKind {
     /// Every engine there is.
-    pub const ALL: [Self; 2] = [Self::Redb, Self::Sled];
+    pub const ALL: [Self; 3] = [Self::Redb, Self::Sled, Self::Postgres];
 
     /// What an operator should know before trusting this engine with keys that cannot be made
     /// again; to be shown when a store is made.
     #[must_use]
     pub fn caveat(self) -> Option<&'static str> {
         match self {
-            Self::Redb => None,
+            Self::Redb | Self::Postgres => None,
             Self::Sled => Some(
                 "sled survives the death of the process, but not every power cut: its own flush never \
                  calls fsync, and even with each flush on disk 61 of 200 simulated power cuts left a \
@@ -55,6 +64,7 @@ impl EngineKind {
         match self {
             Self::Redb => "redb",
             Self::Sled => "sled",
+            Self::Postgres => "postgres",
         }
     }
 
@@ -63,6 +73,7 @@ impl EngineKind {
         Ok(match self {
             Self::Redb => Box::new(RedbEngine::create(dir)?),
             Self::Sled => Box::new(SledEngine::open(dir)?),
+            Self::Postgres => return Err(EngineError::NotEmbedded { engine: self }),
         })
     }
 
@@ -71,6 +82,7 @@ impl EngineKind {
         Ok(match self {
             Self::Redb => Box::new(RedbEngine::open(dir)?),
             Self::Sled => Box::new(SledEngine::open(dir)?),
+            Self::Postgres => return Err(EngineError::NotEmbedded { engine: self }),
         })
     }
 }
@@ -83,7 +95,7 @@ impl fmt::Display for EngineKind {
 
 /// There is no engine of this name.
 #[derive(Debug, thiserror::Error)]
-#[error("there is no engine {name:?}: choose redb or sled")]
+#[error("there is no engine {name:?}: choose redb, sled or postgres")]
 pub struct UnknownEngine {
     name: String,
 }
@@ -137,6 +149,16 @@ pub(crate) trait Engine: Reader {
     /// from an engine that cannot do this: then the caller sees to it that nothing is.
     #[allow(dead_code)]
     fn snapshot(&self) -> Result<Option<Box<dyn Reader + '_>>, EngineError>;
+
+    /// Whether it is still ours, for an engine that may pass to somebody else.
+    fn leadership(&self) -> Option<Leadership> {
+        None
+    }
+
+    /// Makes the header known to the others with whom this engine is shared.
+    fn publish_header(&self, _text: &[u8]) -> Result<(), EngineError> {
+        Ok(())
+    }
 }
 
 /// Where a page begins.
@@ -169,6 +191,22 @@ pub enum EngineError {
     /// The engine's files could not be handled.
     #[error(transparent)]
     Files(#[from] crate::Error),
+    /// The store lies elsewhere, and its directory does not say where.
+    #[error("a store with the engine {engine} is not in its directory: name the database in which it is")]
+    NotEmbedded {
+        /// Which engine.
+        engine: EngineKind,
+    },
+    /// This program was built without it.
+    #[error("this program was built without the engine {engine}: build it with the feature of that name")]
+    NotBuilt {
+        /// Which engine.
+        engine: EngineKind,
+    },
+    /// The database refused or failed, or somebody else leads.
+    #[cfg(feature = "postgres")]
+    #[error(transparent)]
+    Postgres(#[from] postgres::PostgresError),
     /// redb refused or failed.
     #[error(transparent)]
     Redb(::redb::Error),
