@@ -173,7 +173,9 @@ pub enum Error {
         leader: Leader,
     },
     /// The file that says in which database a store lies does not say it.
-    #[error("{path} does not describe a database: remove it, and it is written anew from the configuration")]
+    #[error(
+        "{path} does not describe a database: remove it, and it is written anew from the configuration"
+    )]
     MalformedDatabaseFile {
         /// The file.
         path: PathBuf,

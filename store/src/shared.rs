@@ -56,6 +56,9 @@ pub(crate) fn plainly(source: EngineError) -> Result<Error, EngineError> {
 }
 
 #[cfg(feature = "postgres")]
+pub(crate) use shared::{create_engine, open_engine};
+
+#[cfg(feature = "postgres")]
 mod shared {
     use std::fs;
     use std::os::unix::fs::MetadataExt;
@@ -63,13 +66,13 @@ mod shared {
 
     use super::*;
     use crate::crypto::{self, SecretKey};
-    use crate::engine::postgres::{PostgresError, Site, Visit};
+    use crate::engine::postgres::{PostgresEngine, PostgresError, Site, Visit};
     use crate::engine::{Change, EngineKind};
     use crate::files::{self, IoContext};
     use crate::header::{HEADER_FILE, Header, Unverified};
     use crate::lock::Lock;
     use crate::slot::Slot;
-    use crate::store::{Inner, engine_error};
+    use crate::store::{Inner, engine_error, make_room};
     use crate::vault::{ROOT_KEY, Root, Vault};
 
     const KIND: EngineKind = EngineKind::Postgres;
@@ -78,30 +81,20 @@ mod shared {
     const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
     pub(super) fn init(dir: &Path, unlock: &Unlock, options: &InitOptions) -> Result<Store> {
-        let failed = |operation| move |source| engine_error(KIND, dir, operation, source);
+        let failed = |source| engine_error(KIND, dir, "be created", source);
+        if Header::exists(dir) {
+            return Err(Error::AlreadyExists {
+                path: dir.to_owned(),
+            });
+        }
         let master = SecretKey::random()?;
         let mut store_id = [0; 16];
         crypto::fill(&mut store_id)?;
         let slot = Slot::seal(1, &master, unlock, options.kdf, &store_id)?;
 
-        let visit = Visit::pay(dir).map_err(failed("connect"))?;
+        make_room(dir)?;
         let lock = Lock::take(dir)?;
-        visit.build().map_err(failed("be created"))?;
-        match visit.site().map_err(failed("be created"))? {
-            Site::Bare | Site::Prepared => {}
-            Site::Store => {
-                return Err(Error::AlreadyExists {
-                    path: dir.to_owned(),
-                });
-            }
-            Site::Headless => {
-                return Err(Error::HeaderMissing {
-                    path: dir.to_owned(),
-                });
-            }
-        }
-        let engine = visit.lead(instance(dir)?).map_err(failed("be created"))?;
-        engine.begin().map_err(failed("be created"))?;
+        let engine = create_engine(dir).map_err(failed)?;
         let vault = Vault::new(&master, &store_id);
         let inner = Inner::new(Box::new(engine), vault, KIND, dir, lock);
         let root = inner.vault.seal_root(&Root::default())?;
@@ -116,10 +109,7 @@ mod shared {
             slots: vec![slot],
         };
         let text = header.encode(dir, &master)?;
-        inner
-            .engine
-            .publish_header(&text)
-            .map_err(failed("be created"))?;
+        inner.engine.publish_header(&text).map_err(failed)?;
         files::replace(&dir.join(HEADER_FILE), &text)?;
         Ok(Store {
             inner: Arc::new(inner),
@@ -128,14 +118,12 @@ mod shared {
 
     pub(super) fn open(dir: &Path, unlock: &Unlock) -> Result<Store> {
         let failed = |source| engine_error(KIND, dir, "open", source);
+        let lock = Lock::take(dir)?;
         let visit = Visit::pay(dir).map_err(failed)?;
         visit.expect_store().map_err(failed)?;
-        let lock = Lock::take(dir)?;
         let engine = visit.lead(instance(dir)?).map_err(failed)?;
         // Under our own term: nobody else puts another header there any more.
-        let visit = Visit::pay(dir).map_err(failed)?;
         copy_header(&visit, dir)?;
-        drop(visit);
         let (header, master) = Unverified::read(dir)?.open(dir, unlock)?;
         let vault = Vault::new(&master, &header.store_id);
         let inner = Inner::new(Box::new(engine), vault, KIND, dir, lock);
@@ -143,6 +131,26 @@ mod shared {
         Ok(Store {
             inner: Arc::new(inner),
         })
+    }
+
+    /// Leads an empty database, in which there is no store, before anything is written there.
+    pub(crate) fn create_engine(dir: &Path) -> Result<PostgresEngine, EngineError> {
+        let path = || dir.to_owned();
+        let visit = Visit::pay(dir)?;
+        visit.build()?;
+        match visit.site()? {
+            Site::Bare | Site::Prepared => {}
+            Site::Store => return Err(Error::AlreadyExists { path: path() }.into()),
+            Site::Headless => return Err(Error::HeaderMissing { path: path() }.into()),
+        }
+        let engine = visit.lead(instance(dir)?)?;
+        engine.begin()?;
+        Ok(engine)
+    }
+
+    /// Leads a database that somebody else has left.
+    pub(crate) fn open_engine(dir: &Path) -> Result<PostgresEngine, EngineError> {
+        Visit::pay(dir)?.lead(instance(dir)?)
     }
 
     pub(super) fn leader(dir: &Path) -> Result<Option<Leader>> {
@@ -207,6 +215,26 @@ mod shared {
 
     pub(super) fn open(dir: &Path, _: &Unlock) -> Result<Store> {
         Err(not_built(dir))
+    }
+
+    /// Leads an empty database, in which there is no store, before anything is written there.
+    pub(crate) fn create_engine(dir: &Path) -> Result<PostgresEngine, EngineError> {
+        let path = || dir.to_owned();
+        let visit = Visit::pay(dir)?;
+        visit.build()?;
+        match visit.site()? {
+            Site::Bare | Site::Prepared => {}
+            Site::Store => return Err(Error::AlreadyExists { path: path() }.into()),
+            Site::Headless => return Err(Error::HeaderMissing { path: path() }.into()),
+        }
+        let engine = visit.lead(instance(dir)?)?;
+        engine.begin()?;
+        Ok(engine)
+    }
+
+    /// Leads a database that somebody else has left.
+    pub(crate) fn open_engine(dir: &Path) -> Result<PostgresEngine, EngineError> {
+        Visit::pay(dir)?.lead(instance(dir)?)
     }
 
     pub(super) fn leader(dir: &Path) -> Result<Option<Leader>> {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crate::crypto::{self, SecretKey};
-use crate::engine::database::Database;
+use crate::engine::database::{DATABASE_FILE, Database};
 use crate::engine::{Change, ENGINE_DIR, Engine, EngineError, EngineKind, Stored};
 use crate::error::{Error, Result};
 use crate::fault::{Passage, When};
@@ -372,7 +372,7 @@ pub(crate) fn engine_error(
 }
 
 /// Sees to it that `dir` is a private directory with nothing in it.
-fn make_room(dir: &Path) -> Result<()> {
+pub(crate) fn make_room(dir: &Path) -> Result<()> {
     let entries = match fs::read_dir(dir) {
         Ok(entries) => entries,
         Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -385,8 +385,10 @@ fn make_room(dir: &Path) -> Result<()> {
         return Err(error);
     }
     for entry in entries {
-        // A lock file alone is what is left of an `init` that had only just begun.
-        if entry.while_trying("list", dir)?.file_name() != LOCK_FILE {
+        // A lock file alone is what is left of an `init` that had only just begun. Where a shared
+        // store lies is told before it is made.
+        let name = entry.while_trying("list", dir)?.file_name();
+        if name != LOCK_FILE && name != DATABASE_FILE {
             return Err(Error::NotEmpty {
                 path: dir.to_owned(),
             });

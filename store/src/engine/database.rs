@@ -278,11 +278,22 @@ mod tests {
     fn another_machine_has_to_be_verified() {
         for host in ["127.0.0.1", "::1", "localhost", "/run/postgresql"] {
             let hosts = vec![host.to_owned()];
-            assert_eq!(Database { hosts, ..database() }.check(), Ok(()), "{host}");
+            assert_eq!(
+                Database {
+                    hosts,
+                    ..database()
+                }
+                .check(),
+                Ok(()),
+                "{host}"
+            );
         }
         for host in ["db.example", "10.1.2.3", "localhost.example", "fe80::1"] {
             let hosts = vec!["127.0.0.1".to_owned(), host.to_owned()];
-            let remote = Database { hosts, ..database() };
+            let remote = Database {
+                hosts,
+                ..database()
+            };
             let host = host.to_owned();
             assert_eq!(remote.check(), Err(DatabaseFault::Anchors { host }));
             let anchors = Some("ca.pem".into());
@@ -295,7 +306,11 @@ mod tests {
         for schema in ["", "1a", "a-b", "a\"; drop", "Ab", "_a", &"a".repeat(64)] {
             let schema = schema.to_owned();
             assert_eq!(
-                Database { schema, ..database() }.check(),
+                Database {
+                    schema,
+                    ..database()
+                }
+                .check(),
                 Err(DatabaseFault::Schema)
             );
         }
@@ -306,7 +321,11 @@ mod tests {
         for millis in [0, 100, 1_999, 3_600_001] {
             let lease = Lease::new(Duration::from_millis(millis));
             assert!(matches!(
-                Database { lease, ..database() }.check(),
+                Database {
+                    lease,
+                    ..database()
+                }
+                .check(),
                 Err(DatabaseFault::Lease { .. })
             ));
         }

@@ -68,12 +68,16 @@ impl EngineKind {
         }
     }
 
-    /// Makes a new, empty engine in `dir`, a private directory that exists and is empty.
+    /// Makes a new, empty engine in `dir`, a private directory that exists and is empty; or in the
+    /// database that is named there.
     pub(crate) fn create(self, dir: &Path) -> Result<Box<dyn Engine>, EngineError> {
         Ok(match self {
             Self::Redb => Box::new(RedbEngine::create(dir)?),
             Self::Sled => Box::new(SledEngine::open(dir)?),
-            Self::Postgres => return Err(EngineError::NotEmbedded { engine: self }),
+            #[cfg(feature = "postgres")]
+            Self::Postgres => Box::new(crate::shared::create_engine(dir)?),
+            #[cfg(not(feature = "postgres"))]
+            Self::Postgres => return Err(EngineError::NotBuilt { engine: self }),
         })
     }
 
@@ -82,7 +86,10 @@ impl EngineKind {
         Ok(match self {
             Self::Redb => Box::new(RedbEngine::open(dir)?),
             Self::Sled => Box::new(SledEngine::open(dir)?),
-            Self::Postgres => return Err(EngineError::NotEmbedded { engine: self }),
+            #[cfg(feature = "postgres")]
+            Self::Postgres => Box::new(crate::shared::open_engine(dir)?),
+            #[cfg(not(feature = "postgres"))]
+            Self::Postgres => return Err(EngineError::NotBuilt { engine: self }),
         })
     }
 }
@@ -191,14 +198,10 @@ pub enum EngineError {
     /// The engine's files could not be handled.
     #[error(transparent)]
     Files(#[from] crate::Error),
-    /// The store lies elsewhere, and its directory does not say where.
-    #[error("a store with the engine {engine} is not in its directory: name the database in which it is")]
-    NotEmbedded {
-        /// Which engine.
-        engine: EngineKind,
-    },
     /// This program was built without it.
-    #[error("this program was built without the engine {engine}: build it with the feature of that name")]
+    #[error(
+        "this program was built without the engine {engine}: build it with the feature of that name"
+    )]
     NotBuilt {
         /// Which engine.
         engine: EngineKind,

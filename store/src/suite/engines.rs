@@ -1,6 +1,6 @@
 //! What every engine must do, below any sealing.
 
-use super::for_each_engine;
+use super::{Room, for_each_engine};
 use crate::engine::{Change, Engine, EngineKind, Stored};
 
 for_each_engine!(
@@ -34,7 +34,7 @@ fn all(engine: &dyn Engine, prefix: &[u8]) -> Vec<Stored> {
 }
 
 fn a_batch_is_there_after_reopening(kind: EngineKind) {
-    let dir = tempfile::tempdir().unwrap();
+    let (dir, _room) = Room::for_engine(kind);
     let engine = kind.create(dir.path()).unwrap();
     engine.apply(&[put(b"a", b"1"), put(b"b", b"2")]).unwrap();
     drop(engine);
@@ -45,14 +45,14 @@ fn a_batch_is_there_after_reopening(kind: EngineKind) {
 }
 
 fn a_batch_may_be_empty(kind: EngineKind) {
-    let dir = tempfile::tempdir().unwrap();
+    let (dir, _room) = Room::for_engine(kind);
     let engine = kind.create(dir.path()).unwrap();
     engine.apply(&[]).unwrap();
     assert_eq!(all(&*engine, b""), []);
 }
 
 fn a_page_is_in_order_and_stays_within_its_prefix(kind: EngineKind) {
-    let dir = tempfile::tempdir().unwrap();
+    let (dir, _room) = Room::for_engine(kind);
     let engine = kind.create(dir.path()).unwrap();
     let last = [0xff, 0xff];
     let batch = [
@@ -73,7 +73,7 @@ fn a_page_is_in_order_and_stays_within_its_prefix(kind: EngineKind) {
 }
 
 fn a_page_goes_on_after_the_one_before(kind: EngineKind) {
-    let dir = tempfile::tempdir().unwrap();
+    let (dir, _room) = Room::for_engine(kind);
     let engine = kind.create(dir.path()).unwrap();
     let values: Vec<_> = (0..10).map(|n| stored(&[b'p', n], &[n])).collect();
     let mut batch: Vec<_> = values.iter().map(|v| put(&v.key, &v.value)).collect();
@@ -92,7 +92,7 @@ fn a_page_goes_on_after_the_one_before(kind: EngineKind) {
 }
 
 fn many_values_come_in_the_order_asked_for(kind: EngineKind) {
-    let dir = tempfile::tempdir().unwrap();
+    let (dir, _room) = Room::for_engine(kind);
     let engine = kind.create(dir.path()).unwrap();
     engine.apply(&[put(b"a", b"1"), put(b"b", b"2")]).unwrap();
     let keys = [&b"b"[..], b"nothing", b"a", b"b"].map(<[u8]>::to_vec);
@@ -106,7 +106,7 @@ fn many_values_come_in_the_order_asked_for(kind: EngineKind) {
 
 /// Or the engine says that it has none.
 fn a_snapshot_does_not_see_what_comes_after_it(kind: EngineKind) {
-    let dir = tempfile::tempdir().unwrap();
+    let (dir, _room) = Room::for_engine(kind);
     let engine = kind.create(dir.path()).unwrap();
     engine.apply(&[put(b"a", b"1"), put(b"b", b"2")]).unwrap();
     let Some(before) = engine.snapshot().unwrap() else {
@@ -126,7 +126,7 @@ fn a_snapshot_does_not_see_what_comes_after_it(kind: EngineKind) {
 }
 
 fn a_removed_key_is_gone(kind: EngineKind) {
-    let dir = tempfile::tempdir().unwrap();
+    let (dir, _room) = Room::for_engine(kind);
     let engine = kind.create(dir.path()).unwrap();
     engine.apply(&[put(b"a", b"1"), put(b"b", b"2")]).unwrap();
     let remove = |key: &[u8]| Change {
@@ -140,7 +140,7 @@ fn a_removed_key_is_gone(kind: EngineKind) {
 }
 
 fn large_values_come_back_whole(kind: EngineKind) {
-    let dir = tempfile::tempdir().unwrap();
+    let (dir, _room) = Room::for_engine(kind);
     let engine = kind.create(dir.path()).unwrap();
     let large: Vec<u8> = (0..4 * 1024 * 1024_u32).map(|i| (i % 251) as u8).collect();
     engine
@@ -152,7 +152,7 @@ fn large_values_come_back_whole(kind: EngineKind) {
 }
 
 fn what_is_closed_can_be_opened_at_once(kind: EngineKind) {
-    let dir = tempfile::tempdir().unwrap();
+    let (dir, _room) = Room::for_engine(kind);
     drop(kind.create(dir.path()).unwrap());
     for round in 0..50_u8 {
         let engine = kind.open(dir.path()).unwrap();

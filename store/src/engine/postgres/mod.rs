@@ -18,6 +18,7 @@ mod write;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use tokio::time::{Instant, sleep};
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
@@ -36,6 +37,9 @@ use super::{Change, Engine, EngineError, Reader, Stored};
 /// How long a page may take. That a connection is dead is found out sooner.
 const PAGE: Duration = Duration::from_secs(120);
 
+/// Between two attempts to reach a server that has gone.
+const PAUSE: Duration = Duration::from_millis(200);
+
 /// A parameter with its type.
 type Param<'p> = (&'p (dyn ToSql + Sync), Type);
 
@@ -45,7 +49,7 @@ pub(crate) struct PostgresEngine {
     inner: Arc<Inner>,
     /// How many writes this term has seen. Held while one is under way.
     writes: Mutex<i64>,
-    link: Link,
+    link: Arc<Link>,
 }
 
 /// What is needed to speak to the database.
@@ -78,15 +82,23 @@ impl PostgresEngine {
         self.standing()?;
         let (inner, warrant) = (self.inner.clone(), self.tenure.warrant.clone());
         self.heed(self.link.wait(limit, async move {
-            // Over a new connection if the old one turns out to be gone.
-            let client = inner.wire.client().await?;
-            match question.ask(&client, &inner.statements, &warrant).await {
-                Err(EngineError::Postgres(error)) if error.is_passing() => {
-                    inner.wire.drop_client().await;
-                    let client = inner.wire.client().await?;
-                    question.ask(&client, &inner.statements, &warrant).await
+            // A server that is started anew is waited for: half of the time, so that what stood in
+            // the way is what is told.
+            let until = Instant::now() + limit / 2;
+            loop {
+                let answer = match inner.wire.client().await {
+                    Ok(client) => question.ask(&client, &inner.statements, &warrant).await,
+                    Err(error) => Err(error),
+                };
+                match answer {
+                    Err(EngineError::Postgres(error))
+                        if error.is_passing() && Instant::now() < until =>
+                    {
+                        inner.wire.drop_client().await;
+                        sleep(PAUSE).await;
+                    }
+                    answer => return answer,
                 }
-                outcome => outcome,
             }
         }))
     }

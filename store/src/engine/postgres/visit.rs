@@ -31,7 +31,7 @@ pub(crate) enum Site {
 /// A connection to the database of a store.
 pub(crate) struct Visit {
     inner: Arc<Inner>,
-    link: Link,
+    link: Arc<Link>,
 }
 
 impl Visit {
@@ -44,7 +44,7 @@ impl Visit {
                 statements: Statements::new(&database.schema),
                 database,
             }),
-            link: Link::new()?,
+            link: Arc::new(Link::new()?),
         })
     }
 
@@ -96,14 +96,14 @@ impl Visit {
     }
 
     /// Begins a term, unless somebody leads. `instance` names a lock that the caller holds.
-    pub(crate) fn lead(self, instance: String) -> Result<PostgresEngine, EngineError> {
+    pub(crate) fn lead(&self, instance: String) -> Result<PostgresEngine, EngineError> {
         let mut tenure = self.ask(|inner| Tenure::take(inner, instance))?;
         tenure.keep(&self.link);
         Ok(PostgresEngine {
             tenure,
-            inner: self.inner,
+            inner: self.inner.clone(),
             writes: Mutex::new(0),
-            link: self.link,
+            link: self.link.clone(),
         })
     }
 }
@@ -128,11 +128,7 @@ impl Inner {
             return Ok(Site::Store);
         }
         let empty = self
-            .row(
-                "look whether it is empty",
-                &self.statements.is_empty,
-                &[],
-            )
+            .row("look whether it is empty", &self.statements.is_empty, &[])
             .await?;
         let unfinished = self.meta(META_UNFINISHED).await?.is_some();
         if unfinished || empty.get(0) {

@@ -56,6 +56,8 @@ impl Wire {
     pub(super) async fn connect(&self) -> Result<Client, EngineError> {
         let database = &self.database;
         let patience = database.lease.length() / 5;
+        // The kernel counts in seconds, and refuses to count none.
+        let second = Duration::from_secs(1);
         let mut config = Config::new();
         config
             .dbname(&database.database)
@@ -64,8 +66,8 @@ impl Wire {
             .application_name(format!("countersign on {}", database.machine))
             .target_session_attrs(TargetSessionAttrs::ReadWrite)
             .connect_timeout(patience)
-            .keepalives_idle(patience)
-            .keepalives_interval(patience / 3)
+            .keepalives_idle(patience.max(second))
+            .keepalives_interval((patience / 3).max(second))
             .keepalives_retries(3)
             .tcp_user_timeout(database.lease.heartbeat());
         for host in &database.hosts {

@@ -6,19 +6,16 @@
 //! take place any more, even if it still lies in some buffer on its way.
 
 use std::sync::{Arc, PoisonError};
-use std::time::Duration;
 
+use tokio::time::sleep;
 use tokio_postgres::types::Type;
 
 use super::error::PostgresError;
 use super::question::superseded;
 use super::tenure::Warrant;
-use super::{Inner, Param, PostgresEngine};
+use super::{Inner, PAUSE, Param, PostgresEngine};
 use crate::EngineError;
 use crate::engine::Change;
-
-/// Between two questions about a write that was cut off.
-const PAUSE: Duration = Duration::from_millis(200);
 
 /// Changes as parameters.
 struct Batch {
@@ -87,7 +84,7 @@ impl PostgresEngine {
                 inner.wire.drop_client().await;
                 let settled = inner.settle(&warrant, number).await;
                 if settled.is_err() {
-                    tokio::time::sleep(PAUSE).await;
+                    sleep(PAUSE).await;
                 }
                 settled
             });
