@@ -1,6 +1,6 @@
 //! The store has one opener: the daemon when one runs, else this program.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{terminal::Terminal, unlock};
 use crate::{
@@ -23,36 +23,39 @@ pub(super) async fn ask(
     path: &Path,
     request: Request,
 ) -> Result<Reply, ServiceError> {
-    let config = configuration(path);
-    let socket = daemon::control_socket(&match &config {
-        Ok(config) => config.runtime.clone(),
-        Err(_) => Config::runtime_of_broken(path),
-    });
+    let (config, socket) = control_socket(path);
     if daemon::is_running(&socket).await {
         if let Err(fault) = &config {
             terminal.warning(&format!(
                 "{fault}; the daemon goes on with the configuration before it"
             ));
         }
-        return daemon::call(&socket, &request)
-            .await
-            .map_err(|error| match error {
-                daemon::ClientError::Refused(refusal) => refusal,
-                other => ServiceError::from_error(&other),
-            });
+        return daemon::call(&socket, &request).await.map_err(refusal);
     }
-    let service = open(terminal, config?, false)?;
+    let service = open(terminal, config?)?;
     service.handle(request).await
 }
 
+/// The configuration, and where the daemon answers even if it cannot be used.
+pub(super) fn control_socket(path: &Path) -> (Result<Config, ServiceError>, PathBuf) {
+    let config = configuration(path);
+    let socket = daemon::control_socket(&match &config {
+        Ok(config) => config.runtime.clone(),
+        Err(_) => Config::runtime_of_broken(path),
+    });
+    (config, socket)
+}
+
+/// What the daemon said, or why it said nothing.
+pub(super) fn refusal(error: daemon::ClientError) -> ServiceError {
+    match error {
+        daemon::ClientError::Refused(refusal) => refusal,
+        other => ServiceError::from_error(&other),
+    }
+}
+
 /// Opens the store.
-pub(super) fn open(
-    terminal: Terminal,
-    config: Config,
-    as_daemon: bool,
-) -> Result<Service, ServiceError> {
+pub(super) fn open(terminal: Terminal, config: Config) -> Result<Service, ServiceError> {
     let records = unlock::open(terminal, &config.store)?;
-    let clock = service::system_clock();
-    let since = as_daemon.then(|| clock.now());
-    Ok(Service::new(records, config, clock, since))
+    Ok(Service::new(records, config, service::system_clock(), None))
 }

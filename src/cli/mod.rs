@@ -4,9 +4,11 @@ mod args;
 mod connect;
 mod exit;
 mod generate;
+mod keyring;
 mod offline;
 mod render;
 mod requests;
+mod serve;
 mod terminal;
 mod unlock;
 
@@ -21,9 +23,8 @@ pub use exit::Exit;
 use terminal::Terminal;
 
 use crate::{
-    daemon::Daemon,
     demo::{self, DemoOptions, Narrator},
-    service::{Reply, Request, ServiceError},
+    service::{Reply, Request, ServiceError, Standing},
 };
 
 /// Reads the arguments of the process and does what they say.
@@ -81,6 +82,10 @@ async fn run(terminal: Terminal, arguments: Arguments) -> Result<Exit, ServiceEr
     match command {
         Command::Store(StoreCommand::Init(init)) => offline::init_store(output, &config, &init),
         Command::Store(StoreCommand::Verify) => offline::verify_store(output, &config),
+        Command::Store(StoreCommand::Unlock(secret)) => {
+            keyring::unlock(output, &config, &secret).await
+        }
+        Command::Store(StoreCommand::Seal) => keyring::seal(output, &config).await,
         Command::Config(ConfigCommand::Check) => offline::check_config(output, &config),
         Command::Policy(PolicyCommand::Check { file }) => offline::check_policy(output, &file),
         Command::Policy(PolicyCommand::Explain { policy }) => {
@@ -88,7 +93,7 @@ async fn run(terminal: Terminal, arguments: Arguments) -> Result<Exit, ServiceEr
         }
         Command::Completions { shell } => Ok(generate::completions(terminal, shell)),
         Command::Man { directory } => generate::man_pages(&directory).map(|()| Exit::Done),
-        Command::Daemon => serve(terminal, &config).await,
+        Command::Daemon => serve::daemon(terminal, &config).await,
         Command::Demo { concurrency } => tell_the_story(output, concurrency).await,
         command => {
             let request = requests::from_command(command, output)?;
@@ -129,6 +134,7 @@ async fn answer(output: Output, config: &Path, request: Request) -> Result<Exit,
     );
     let reply = connect::ask(output.terminal, config, request).await?;
     let exit = match &reply {
+        Reply::Standing(view) if view.standing == Standing::Sealed => Exit::Locked,
         Reply::Renewed(view) if !view.failed.is_empty() => Exit::No,
         Reply::Renewed(view) if !view.in_progress.is_empty() => Exit::Waiting,
         Reply::Probe { report, .. } if !report.proves_acceptance() => Exit::No,
@@ -139,33 +145,6 @@ async fn answer(output: Output, config: &Path, request: Request) -> Result<Exit,
         output.terminal.hint(&hint);
     }
     Ok(exit)
-}
-
-async fn serve(terminal: Terminal, path: &Path) -> Result<Exit, ServiceError> {
-    tracing_subscriber::fmt()
-        .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_env("COUNTERSIGN_LOG")
-                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info")),
-        )
-        .with_writer(std::io::stderr)
-        .with_ansi(false)
-        .init();
-    let config = connect::configuration(path)?;
-    let socket = crate::daemon::control_socket(&config.runtime);
-    if crate::daemon::is_running(&socket).await {
-        return Err(ServiceError::locked(format!(
-            "a daemon is running already: it answers at {}",
-            socket.display()
-        ))
-        .hint("countersign status"));
-    }
-    let service = Arc::new(connect::open(terminal, config, true)?);
-    let daemon = Daemon::bind(service).map_err(|error| ServiceError::from_error(&error))?;
-    daemon
-        .serve_until_signalled()
-        .await
-        .map_err(|error| ServiceError::from_error(&error))?;
-    Ok(Exit::Done)
 }
 
 async fn tell_the_story(output: Output, concurrency: u16) -> Result<Exit, ServiceError> {

@@ -4,7 +4,7 @@ use std::{os::unix::fs::MetadataExt, path::Path};
 
 use zeroize::Zeroizing;
 
-use super::terminal::Terminal;
+use super::{args::SecretSource, terminal::Terminal};
 use crate::{
     config::{StoreConfig, UnlockSource},
     records::{EngineKind, KeyFile, Passphrase, Records, RecordsError, Unlock},
@@ -16,12 +16,64 @@ const LONGEST: u64 = 4096;
 
 /// Opens the store that the configuration names.
 pub(super) fn open(terminal: Terminal, config: &StoreConfig) -> Result<Records, ServiceError> {
-    let unlock = match &config.unlock {
-        UnlockSource::Terminal => passphrase(terminal.passphrase("passphrase of the store: ")?),
-        UnlockSource::PassphraseFile(path) => passphrase(passphrase_file(path)?),
-        UnlockSource::KeyFile(path) => key_file(KeyFile::read(path))?,
-    };
-    Records::open(&config.path, &unlock).map_err(|error| refusal(&error))
+    Ok(Records::open(
+        &config.path,
+        &secret(terminal, &config.unlock)?,
+    )?)
+}
+
+/// The secret, from where the configuration says that it comes from.
+pub(super) fn secret(terminal: Terminal, source: &UnlockSource) -> Result<Unlock, ServiceError> {
+    match source {
+        UnlockSource::Terminal => Ok(passphrase(terminal.passphrase(PROMPT)?)),
+        UnlockSource::PassphraseFile(path) => Ok(passphrase(passphrase_file(path)?)),
+        UnlockSource::KeyFile(path) => key_file(path),
+    }
+}
+
+/// The secret for a daemon that starts; or, when it is not at hand, why not. A secret that is there and
+/// refused is a fault all the same.
+pub(super) fn at_hand(
+    terminal: Terminal,
+    source: &UnlockSource,
+) -> Result<Result<Unlock, String>, ServiceError> {
+    match source {
+        UnlockSource::Terminal => Ok(match terminal.passphrase(PROMPT) {
+            Ok(text) if text.is_empty() => Err("no passphrase was typed".to_owned()),
+            Ok(text) => Ok(passphrase(text)),
+            Err(none) => Err(none.message),
+        }),
+        UnlockSource::PassphraseFile(path) | UnlockSource::KeyFile(path) if !is_there(path) => {
+            Ok(Err(format!("{} is not there", path.display())))
+        }
+        source => secret(terminal, source).map(Ok),
+    }
+}
+
+/// The secret for a sealed daemon: from where the command line says, else from the file that the
+/// configuration names, if it is there now, else from a person.
+pub(super) fn to_hand_over(
+    terminal: Terminal,
+    said: &SecretSource,
+    configured: Option<&UnlockSource>,
+) -> Result<Unlock, ServiceError> {
+    match (&said.passphrase_file, &said.key_file, configured) {
+        (Some(path), _, _) => Ok(passphrase(passphrase_file(path)?)),
+        (None, Some(path), _) => key_file(path),
+        (
+            None,
+            None,
+            Some(source @ (UnlockSource::PassphraseFile(path) | UnlockSource::KeyFile(path))),
+        ) if is_there(path) => secret(terminal, source),
+        _ => Ok(passphrase(terminal.passphrase(PROMPT)?)),
+    }
+}
+
+const PROMPT: &str = "passphrase of the store: ";
+
+/// Only what is certainly missing is not there: a file that cannot be looked at is a fault to be named.
+fn is_there(path: &Path) -> bool {
+    !matches!(std::fs::metadata(path), Err(error) if error.kind() == std::io::ErrorKind::NotFound)
 }
 
 /// Makes a store.
@@ -30,7 +82,7 @@ pub(super) fn init(
     unlock: &Unlock,
     engine: EngineKind,
 ) -> Result<Records, ServiceError> {
-    Records::init(directory, unlock, engine).map_err(|error| refusal(&error))
+    Ok(Records::init(directory, unlock, engine)?)
 }
 
 /// A passphrase as what opens a store.
@@ -40,7 +92,7 @@ pub(super) fn passphrase(text: Zeroizing<String>) -> Unlock {
 
 /// A key file that is made now.
 pub(super) fn new_key_file(path: &Path) -> Result<Unlock, ServiceError> {
-    key_file(KeyFile::generate(path))
+    read_key(KeyFile::generate(path))
 }
 
 /// The passphrase in a file that nobody else can read; the last line end does not belong to it.
@@ -74,16 +126,10 @@ pub(super) fn passphrase_file(path: &Path) -> Result<Zeroizing<String>, ServiceE
     ))
 }
 
-fn key_file(file: Result<KeyFile, impl Into<RecordsError>>) -> Result<Unlock, ServiceError> {
-    file.map(Unlock::KeyFile)
-        .map_err(|error| refusal(&error.into()))
+fn key_file(path: &Path) -> Result<Unlock, ServiceError> {
+    read_key(KeyFile::read(path))
 }
 
-fn refusal(error: &RecordsError) -> ServiceError {
-    let refusal = ServiceError::from_error(error);
-    if error.is_locked() {
-        ServiceError::locked(refusal.message)
-    } else {
-        refusal
-    }
+fn read_key(file: Result<KeyFile, impl Into<RecordsError>>) -> Result<Unlock, ServiceError> {
+    Ok(file.map(Unlock::KeyFile).map_err(Into::into)?)
 }

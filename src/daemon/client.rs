@@ -19,6 +19,12 @@ pub enum ClientError {
     /// The conversation broke off; the request may have been carried out.
     #[error("the daemon broke off; it may have carried the request out")]
     Http(#[from] hyper::Error),
+    /// It broke off while secrets were handed over.
+    #[error("the daemon broke off while secrets were handed over")]
+    BrokenOff(#[source] io::Error),
+    /// It does not take secrets.
+    #[error("the daemon takes no secrets; is it of another version?")]
+    NoUpgrade,
     /// It could not be reached.
     #[error("the daemon cannot be reached")]
     Connect(#[source] io::Error),

@@ -9,7 +9,7 @@ use axum::{
     Json, Router,
     body::Bytes,
     extract::{DefaultBodyLimit, Path, State},
-    http::StatusCode,
+    http::{StatusCode, header},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -22,9 +22,10 @@ use tokio::{
 };
 use tracing::warn;
 
+use super::{desk::Desk, keyring};
 use crate::{
     model::IdentityName,
-    service::{ErrorKind, Reply, Request, Service, ServiceError},
+    service::{ErrorKind, Reply, Request, ServiceError},
 };
 
 /// Conversations at once; more are made to wait.
@@ -36,16 +37,17 @@ const HEAD: Duration = Duration::from_secs(10);
 /// The largest request, in bytes: a mail with attachments, written as JSON numbers.
 const LARGEST: usize = 64 << 20;
 
-pub(super) async fn serve(service: Arc<Service>, listener: UnixListener) {
+pub(super) async fn serve(desk: Arc<Desk>, listener: UnixListener) {
     let router = Router::new()
         .route("/v1/call", post(call))
         .route("/v1/exchange/receive", post(receive))
+        .route(keyring::PATH, post(keyring))
         .route("/v1/status", get(status))
         .route("/v1/identities", get(identities))
         .route("/v1/identities/{identity}", get(identity))
         .route("/v1/rotations/{identity}", get(rotation))
         .layer(DefaultBodyLimit::max(LARGEST))
-        .with_state(service);
+        .with_state(desk);
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
         let Ok(place) = places.clone().acquire_owned().await else {
@@ -83,7 +85,8 @@ async fn converse(router: Router, stream: UnixStream) {
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)
-        .serve_connection(TokioIo::new(stream), answer);
+        .serve_connection(TokioIo::new(stream), answer)
+        .with_upgrades();
     if let Err(error) = connection.await {
         tracing::debug!(%error, "a conversation at the control socket ended early");
     }
@@ -91,14 +94,14 @@ async fn converse(router: Router, stream: UnixStream) {
 
 type Answer = Result<Json<Reply>, Refused>;
 
-async fn call(State(service): State<Arc<Service>>, Json(request): Json<Request>) -> Answer {
-    answer(&service, request).await
+async fn call(State(desk): State<Arc<Desk>>, Json(request): Json<Request>) -> Answer {
+    answer(&desk, request).await
 }
 
 /// A mail as it is (RFC 5322), for mail filters that speak HTTP.
-async fn receive(State(service): State<Arc<Service>>, mail: Bytes) -> Answer {
+async fn receive(State(desk): State<Arc<Desk>>, mail: Bytes) -> Answer {
     answer(
-        &service,
+        &desk,
         Request::ExchangeReceive {
             mail: mail.to_vec(),
         },
@@ -106,32 +109,59 @@ async fn receive(State(service): State<Arc<Service>>, mail: Bytes) -> Answer {
     .await
 }
 
-async fn status(State(service): State<Arc<Service>>) -> Answer {
-    answer(&service, Request::Status).await
+async fn status(State(desk): State<Arc<Desk>>) -> Answer {
+    answer(&desk, Request::Status).await
 }
 
-async fn identities(State(service): State<Arc<Service>>) -> Answer {
-    answer(&service, Request::IdentityList).await
+async fn identities(State(desk): State<Arc<Desk>>) -> Answer {
+    answer(&desk, Request::IdentityList).await
 }
 
-async fn identity(
-    State(service): State<Arc<Service>>,
-    Path(identity): Path<IdentityName>,
-) -> Answer {
-    answer(&service, Request::IdentityShow { identity }).await
+async fn identity(State(desk): State<Arc<Desk>>, Path(identity): Path<IdentityName>) -> Answer {
+    answer(&desk, Request::IdentityShow { identity }).await
 }
 
-async fn rotation(
-    State(service): State<Arc<Service>>,
-    Path(identity): Path<IdentityName>,
-) -> Answer {
-    answer(&service, Request::RotationShow { identity }).await
+async fn rotation(State(desk): State<Arc<Desk>>, Path(identity): Path<IdentityName>) -> Answer {
+    answer(&desk, Request::RotationShow { identity }).await
+}
+
+/// Secrets do not come by HTTP: the conversation goes on as frames (see [`keyring`]).
+async fn keyring(State(desk): State<Arc<Desk>>, mut call: axum::extract::Request) -> Response {
+    let wanted = call.headers().get(header::UPGRADE);
+    let upgrade = match wanted {
+        Some(protocol) if protocol == keyring::PROTOCOL => hyper::upgrade::on(&mut call),
+        _ => {
+            return Refused(
+                ServiceError::failed("this is for secrets, which do not come by HTTP")
+                    .hint("countersign store --help"),
+            )
+            .into_response();
+        }
+    };
+    tokio::spawn(async move {
+        let conversation = async {
+            let upgraded = upgrade.await.ok()?;
+            let mut stream = keyring::bare(upgraded)?;
+            let request = tokio::time::timeout(HEAD, keyring::read_request(&mut stream)).await;
+            let (request, secrets) = request.ok()?.ok()?;
+            let answer = desk.answer_keyring(request, secrets).await;
+            keyring::write_answer(&mut stream, answer).await.ok()
+        };
+        if conversation.await.is_none() {
+            tracing::debug!("a conversation about secrets ended early");
+        }
+    });
+    let headers = [
+        (header::CONNECTION, "upgrade"),
+        (header::UPGRADE, keyring::PROTOCOL),
+    ];
+    (StatusCode::SWITCHING_PROTOCOLS, headers).into_response()
 }
 
 /// Carried out in a task of its own: a caller who hangs up half way does not stop what was begun.
-async fn answer(service: &Arc<Service>, request: Request) -> Answer {
-    let service = service.clone();
-    let handled = tokio::spawn(async move { service.handle(request).await }).await;
+async fn answer(desk: &Arc<Desk>, request: Request) -> Answer {
+    let desk = desk.clone();
+    let handled = tokio::spawn(async move { desk.answer(request).await }).await;
     match handled {
         Ok(Ok(reply)) => Ok(Json(reply)),
         Ok(Err(error)) => Err(Refused(error)),

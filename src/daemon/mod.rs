@@ -2,23 +2,34 @@
 //!
 //! It watches the clock, the configuration and the policies, serves the control socket and the
 //! connectors' socket, and activates the same reconciler that `countersign renew` activates once.
+//! Before it has an open store it serves the control socket alone, and says what it waits for.
 //! It may be killed at any instant: what it had begun is found in the journals and carried on.
 
+mod attempts;
 mod client;
 mod control;
+mod desk;
+mod keyring;
 mod scheduler;
 mod sockets;
+mod state;
 mod watch;
 
-use std::{io, path::Path, sync::Arc};
+use std::{io, path::Path, sync::Arc, time::Duration};
 
-use tokio::sync::watch as channel;
-use tracing::info;
+use desk::Desk;
+use tokio::{net::UnixListener, sync::watch as channel};
+use tracing::{info, warn};
 
 pub use client::{ClientError, call, is_running};
+pub use keyring::{SecretFrame, call_keyring};
 pub use sockets::{SocketError, Sockets};
+pub use state::{Sealed, State};
 
-use crate::service::Service;
+use crate::{model::Clock, service::Service};
+
+/// How often it is looked whether a service that was left is let go of.
+const LET_GO: Duration = Duration::from_millis(20);
 
 /// Why the daemon could not start.
 #[derive(Debug, thiserror::Error)]
@@ -37,30 +48,26 @@ pub enum DaemonError {
 
 /// A running daemon; ends when it is told to.
 pub struct Daemon {
-    service: Arc<Service>,
+    desk: Arc<Desk>,
     sockets: Sockets,
 }
 
 impl Daemon {
     /// Takes the sockets; from here on the command line finds the daemon.
-    pub fn bind(service: Arc<Service>) -> Result<Self, DaemonError> {
-        let sockets = Sockets::bind(&service.config().runtime)?;
-        Ok(Self { service, sockets })
+    pub fn bind(runtime: &Path, state: State, clock: Arc<dyn Clock>) -> Result<Self, DaemonError> {
+        Ok(Self {
+            desk: Arc::new(Desk::new(state, clock)),
+            sockets: Sockets::bind(runtime)?,
+        })
     }
 
     /// Serves until `stop` says so. What is under way then is in doubt, and is carried on by the next start.
     pub async fn serve(self, mut stop: channel::Receiver<bool>) -> Result<(), DaemonError> {
-        let Self { service, sockets } = self;
+        let Self { desk, sockets } = self;
         let (control, connectors, _guard) = sockets.into_parts();
-        service.seat_connectors();
-        let watcher = watch::Watch::start(service.clone()).map_err(DaemonError::Watch)?;
-        let hub = service.hub().clone();
-        info!(runtime = %service.config().runtime.display(), "serving");
         tokio::select! {
-            () = control::serve(service.clone(), control) => {}
-            () = hub.serve(connectors) => {}
-            () = scheduler::run(service.clone()) => {}
-            () = watcher.run() => {}
+            () = control::serve(desk.clone(), control) => {}
+            ended = live(&desk, &connectors) => return ended,
             _ = stop.wait_for(|stop| *stop) => {}
         }
         info!("stopping");
@@ -82,6 +89,48 @@ impl Daemon {
             let _ = stop.send(true);
         });
         self.serve(stopped).await
+    }
+}
+
+/// One state after the other. Connectors that come while nothing is served wait at their socket.
+async fn live(desk: &Desk, connectors: &UnixListener) -> Result<(), DaemonError> {
+    let mut states = desk.states();
+    loop {
+        let state = states.borrow_and_update().clone();
+        match state {
+            State::Sealed(sealed) => {
+                warn!(
+                    runtime = %sealed.config.runtime.display(),
+                    "sealed: {}; nothing is served until `countersign store unlock`", sealed.why
+                );
+                drop(sealed);
+                // The desk outlives this loop.
+                let _ = states.changed().await;
+            }
+            State::Serving(service) => {
+                let held = Arc::downgrade(&service);
+                let watcher = watch::Watch::start(service.clone()).map_err(DaemonError::Watch)?;
+                tokio::select! {
+                    () = serve(service, connectors, watcher) => return Ok(()),
+                    _ = states.changed() => {}
+                }
+                // Requests that were being answered hold it a little longer; each has a time limit of its own.
+                while held.strong_count() > 0 {
+                    tokio::time::sleep(LET_GO).await;
+                }
+                desk.note_closed();
+            }
+        }
+    }
+}
+
+async fn serve(service: Arc<Service>, connectors: &UnixListener, watcher: watch::Watch) {
+    service.seat_connectors();
+    info!(runtime = %service.config().runtime.display(), "serving");
+    tokio::select! {
+        () = service.hub().clone().serve(connectors) => {}
+        () = scheduler::run(service.clone()) => {}
+        () = watcher.run() => {}
     }
 }
 

@@ -39,17 +39,15 @@ pub(super) async fn run(service: Arc<Service>) {
     // Those that are being driven, and have to be looked at once more when they are done.
     let mut again: BTreeSet<IdentityName> = BTreeSet::new();
     let mut look_at_all = true;
-    let mut delivering: Option<tokio::task::JoinHandle<()>> = None;
+    // At most one task, which ends with this one.
+    let mut delivering: JoinSet<()> = JoinSet::new();
     loop {
         let now = service.clock().now();
         let mut sleep = NOW_AND_THEN;
-        if look_at_all
-            && delivering
-                .as_ref()
-                .is_none_or(tokio::task::JoinHandle::is_finished)
-        {
+        while delivering.try_join_next().is_some() {}
+        if look_at_all && delivering.is_empty() {
             let service = service.clone();
-            delivering = Some(tokio::spawn(async move { service.deliver_missing().await }));
+            delivering.spawn(async move { service.deliver_missing().await });
         }
         match due(&service, &wakes, look_at_all, now) {
             Ok(due) => {

@@ -8,7 +8,7 @@ use std::{
 };
 
 use aws_lc_rs::digest;
-use rustix::fs::{Gid, Uid, fchown};
+use rustix::fs::{CWD, Gid, RenameFlags, Uid, fchown, renameat_with};
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 
 use super::{FileSink, error::DeliveryError, handover::Handover};
@@ -58,24 +58,57 @@ pub(super) fn publish_directory(sink: &FileSink, handover: &Handover) -> Result<
     remove_unfinished(root)?;
     let name = generation_name(handover.generation);
     let finished = root.join(&name);
-    if !finished.exists() {
+    if !holds(&finished, handover) {
         let unfinished = root.join(format!("{UNFINISHED}{name}"));
         make_directory(&unfinished, sink)?;
-        for (file, content) in [
-            ("key.pem", handover.key_pem.as_bytes()),
-            ("cert.pem", handover.chain_pem.as_bytes()),
-            ("bundle.pem", handover.bundle_pem.as_bytes()),
-        ] {
+        for (file, content) in contents(handover) {
             write_whole(&unfinished.join(file), content, sink)?;
         }
         sync(&unfinished)?;
-        fs::rename(&unfinished, &finished).map_err(DeliveryError::io("publish", &finished))?;
+        put_in_place(&unfinished, &finished)?;
     }
     let link = root.join(format!("{UNFINISHED}{CURRENT}"));
     symlink(&name, &link).map_err(DeliveryError::io("link", &link))?;
     fs::rename(&link, root.join(CURRENT))
         .map_err(DeliveryError::io("publish", root.join(CURRENT)))?;
     sync(root)
+}
+
+fn contents(handover: &Handover) -> [(&'static str, &[u8]); 3] {
+    [
+        ("key.pem", handover.key_pem.as_bytes()),
+        ("cert.pem", handover.chain_pem.as_bytes()),
+        ("bundle.pem", handover.bundle_pem.as_bytes()),
+    ]
+}
+
+/// Whether it is there already, to the byte. A directory of that name may be another store's, which counted its
+/// generations from one as well: to point at it would publish another key.
+fn holds(directory: &Path, handover: &Handover) -> bool {
+    let same = |(file, content): (&str, &[u8])| {
+        let path = directory.join(file);
+        fs::symlink_metadata(&path)
+            .is_ok_and(|found| found.is_file() && found.len() == content.len() as u64)
+            && fs::read(path).is_ok_and(|found| *zeroize::Zeroizing::new(found) == content)
+    };
+    fs::symlink_metadata(directory).is_ok_and(|found| found.is_dir())
+        && contents(handover).into_iter().all(same)
+}
+
+/// Gives the finished directory its name. What has that name and is something else is exchanged with it in one
+/// step, since readers may be looking through `current`, and then removed.
+fn put_in_place(unfinished: &Path, finished: &Path) -> Result<(), DeliveryError> {
+    let (at, replaced) = (CWD, fs::symlink_metadata(finished).is_ok());
+    let flags = match replaced {
+        true => RenameFlags::EXCHANGE,
+        false => RenameFlags::NOREPLACE,
+    };
+    renameat_with(at, unfinished, at, finished, flags)
+        .map_err(|error| DeliveryError::io("publish", finished)(error.into()))?;
+    if replaced {
+        remove(unfinished)?;
+    }
+    Ok(())
 }
 
 /// Removes what was published of a generation whose key is destroyed. Nothing to remove is fine.
@@ -197,15 +230,19 @@ fn remove_unfinished(directory: &Path) -> Result<(), DeliveryError> {
         .filter_map(|entry| Some(entry.ok()?.path()))
         .filter(ours)
     {
-        let found = fs::symlink_metadata(&path).map_err(DeliveryError::io("look at", &path))?;
-        let removed = if found.is_dir() {
-            fs::remove_dir_all(&path)
-        } else {
-            fs::remove_file(&path)
-        };
-        removed.map_err(DeliveryError::io("remove", &path))?;
+        remove(&path)?;
     }
     Ok(())
+}
+
+fn remove(path: &Path) -> Result<(), DeliveryError> {
+    let found = fs::symlink_metadata(path).map_err(DeliveryError::io("look at", path))?;
+    let removed = if found.is_dir() {
+        fs::remove_dir_all(path)
+    } else {
+        fs::remove_file(path)
+    };
+    removed.map_err(DeliveryError::io("remove", path))
 }
 
 #[cfg(test)]
@@ -269,6 +306,31 @@ mod tests {
         retract_directory(&sink.path, "1".parse().unwrap()).unwrap();
         retract_directory(&sink.path, "1".parse().unwrap()).unwrap();
         assert!(!sink.path.join("gen-000001").exists());
+    }
+
+    #[test]
+    fn another_stores_directory_of_the_same_generation_is_replaced_not_published() {
+        let directory = tempfile::tempdir().unwrap();
+        let sink = sink(directory.path().join("identity"));
+        publish_directory(&sink, &handover(1)).unwrap();
+        let mut other = handover(1);
+        other.key_pem = Zeroizing::new("KEY of generation 1\n".to_owned());
+        publish_directory(&sink, &other).unwrap();
+        let read = |file: &str| fs::read_to_string(sink.path.join(file)).unwrap();
+        assert_eq!(read("current/key.pem"), "KEY of generation 1\n");
+        // Nor is a link followed to where somebody else writes.
+        let elsewhere = directory.path().join("elsewhere");
+        fs::rename(sink.path.join("gen-000001"), &elsewhere).unwrap();
+        symlink(&elsewhere, sink.path.join("gen-000001")).unwrap();
+        publish_directory(&sink, &handover(1)).unwrap();
+        assert_eq!(read("current/key.pem"), "key of generation 1\n");
+        assert!(!sink.path.join("gen-000001").is_symlink());
+        assert_eq!(
+            fs::read_dir(&sink.path).unwrap().count(),
+            2,
+            "nothing is left over"
+        );
+        assert!(elsewhere.join("key.pem").exists());
     }
 
     #[test]

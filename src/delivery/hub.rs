@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use tokio::{
     net::{UnixListener, UnixStream},
     sync::{Semaphore, watch},
+    task::JoinSet,
 };
 use tracing::{info, warn};
 
@@ -149,16 +150,19 @@ impl ConnectorHub {
     }
 
     /// Serves the socket until the task is dropped.
-    pub async fn serve(self: Arc<Self>, listener: UnixListener) {
+    pub async fn serve(self: Arc<Self>, listener: &UnixListener) {
         let places = Arc::new(Semaphore::new(CONNECTIONS));
+        // They end with this task: who stops serving holds no key for anybody any more.
+        let mut conversations = JoinSet::new();
         loop {
+            while conversations.try_join_next().is_some() {}
             let Ok(place) = places.clone().acquire_owned().await else {
                 return;
             };
             match listener.accept().await {
                 Ok((stream, _)) => {
                     let hub = self.clone();
-                    tokio::spawn(async move {
+                    conversations.spawn(async move {
                         if let Err(error) = hub.converse(stream).await {
                             warn!(error = %one_line(&error.to_string()), "a connector's conversation ended");
                         }

@@ -27,7 +27,7 @@ use super::{
 };
 use crate::{
     config::Config,
-    daemon::{self, Daemon, connector_socket, control_socket},
+    daemon::{self, Daemon, State, connector_socket, control_socket},
     model::{Fingerprint, SubjectRequest},
     records::{EngineKind, KeyFile, Records, RecordsError, Unlock},
     rotation::Next,
@@ -118,7 +118,7 @@ pub(super) async fn tell(
 
     place.at("starting the daemon");
     let (stop, stopped) = watch::channel(false);
-    let daemon = Daemon::bind(service)?;
+    let daemon = Daemon::bind(&runtime, State::Serving(service), clock.clone())?;
     let mut cast = Cast {
         tasks: JoinSet::new(),
         progress,

@@ -1,8 +1,9 @@
 //! Whether a mail is an acknowledgement, and of what: pure, and refusing unless everything fits.
 //!
-//! From a contact on file with their own signature: the fingerprint, outside quotations. Without a
-//! signature: the fingerprint *and* the one-time code of our letter, from the contact's address, which alone
-//! proves nothing. One reply accepts one certificate for one environment.
+//! A line that begins with ACCEPT, outside quotations, and: from a contact on file with their own signature, the
+//! fingerprint and the environment, all of it signed. Without a signature: the fingerprint *and* the one-time code of
+//! our letter, which knows its environment, from the contact's address, which alone proves nothing. One reply accepts
+//! one certificate for one environment.
 
 use jiff::Timestamp;
 
@@ -67,7 +68,7 @@ pub fn evaluate(
             });
             match on_file {
                 Some(speaker) => {
-                    let offer = speaker.signed(&signed.statement, mail)?;
+                    let offer = speaker.signed(&signed.statement)?;
                     let channel = Channel::SignedReply {
                         message_id: mail.message_id.clone(),
                         signer,
@@ -142,18 +143,15 @@ impl<'a> Speaker<'a> {
         }
     }
 
-    /// A signed statement: the fingerprint, and when it was offered to several environments, which of them.
-    fn signed(&self, statement: &Statement, mail: &Inbound) -> Result<&'a OpenOffer, Refusal> {
-        let mut candidates = self.candidates(statement, Missing::Fingerprint)?;
-        if candidates.len() > 1 {
-            let answered: Vec<_> = candidates
-                .iter()
-                .copied()
-                .filter(|o| mail.answers.iter().any(|id| o.message_ids.contains(id)))
-                .collect();
-            if !answered.is_empty() {
-                candidates = answered;
-            }
+    /// A signed statement: the fingerprint, and for which environment. What the mail answers says nothing here: its
+    /// header is not signed, and an answer for `test` would be one for `production` with another header.
+    fn signed(&self, statement: &Statement) -> Result<&'a OpenOffer, Refusal> {
+        let candidates = self.candidates(statement, Missing::Fingerprint)?;
+        accepted(statement)?;
+        if self.said_destinations(statement).is_empty() {
+            return Err(Refusal::NoEvidence {
+                missing: Missing::Destination,
+            });
         }
         the_one(&candidates)
     }
@@ -170,6 +168,7 @@ impl<'a> Speaker<'a> {
                 missing: Missing::Code,
             });
         }
+        accepted(statement)?;
         let matching: Vec<_> = candidates
             .iter()
             .copied()
@@ -197,6 +196,11 @@ impl<'a> Speaker<'a> {
             }),
             _ => Ok(offer),
         }
+    }
+
+    fn said_destinations<'s>(&self, statement: &'s Statement) -> Vec<&'s Destination> {
+        let ours = |destination: &&Destination| self.partners.contains(&&destination.partner);
+        statement.destinations.iter().filter(ours).collect()
     }
 
     /// The offers that stand and that the statement can mean; never empty.
@@ -231,11 +235,7 @@ impl<'a> Speaker<'a> {
                 expected: distinct(self.offers.iter().map(|o| o.fingerprint)),
             });
         }
-        let said_destinations: Vec<&Destination> = statement
-            .destinations
-            .iter()
-            .filter(|d| self.partners.contains(&&d.partner))
-            .collect();
+        let said_destinations = self.said_destinations(statement);
         let meant: Vec<&OpenOffer> = named
             .iter()
             .copied()
@@ -259,6 +259,15 @@ impl<'a> Speaker<'a> {
             }),
             _ => Ok(standing),
         }
+    }
+}
+
+fn accepted(statement: &Statement) -> Result<(), Refusal> {
+    let missing = Missing::Acceptance;
+    if statement.acceptance {
+        Ok(())
+    } else {
+        Err(Refusal::NoEvidence { missing })
     }
 }
 

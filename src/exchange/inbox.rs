@@ -166,10 +166,37 @@ fn sender(message: &Message<'_>) -> Option<EmailAddress> {
     let Address::List(list) = address else {
         return None;
     };
-    match list.as_slice() {
-        [one] => one.address.as_deref()?.trim().parse().ok(),
-        _ => None,
+    let [one] = list.as_slice() else {
+        return None;
+    };
+    let address: EmailAddress = one.address.as_deref()?.trim().parse().ok()?;
+    let plain = as_everybody_reads_it(message.header_raw(HeaderName::From)?)?;
+    plain
+        .eq_ignore_ascii_case(address.as_str())
+        .then_some(address)
+}
+
+/// The address of `name <address>` or `address`, and of nothing cleverer. Parsers that are lenient in different ways
+/// make different addresses of what else the grammar allows or forbids, and then the mail server that refuses forged
+/// mail has asked about another address than the one that is believed here.
+fn as_everybody_reads_it(raw: &str) -> Option<&str> {
+    let raw = raw.trim();
+    let Some(bracketed) = raw.strip_suffix('>') else {
+        return Some(raw);
+    };
+    let (name, address) = bracketed.rsplit_once('<')?;
+    let mut quoted = false;
+    let mut escaped = false;
+    for c in name.chars() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' if quoted => escaped = true,
+            '"' => quoted = !quoted,
+            '<' | '>' | '@' | ',' | ':' | ';' | '\\' if !quoted => return None,
+            _ => {}
+        }
     }
+    (!quoted).then(|| address.trim())
 }
 
 fn answers(message: &Message<'_>) -> Vec<MessageId> {

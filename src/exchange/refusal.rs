@@ -139,8 +139,12 @@ pub enum Refusal {
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Missing {
+    /// That the certificate is accepted.
+    Acceptance,
     /// The code of our letter.
     Code,
+    /// The environment that is answered for, where only a signature speaks.
+    Destination,
     /// The SHA-256 fingerprint.
     Fingerprint,
     /// Both.
@@ -150,7 +154,9 @@ pub enum Missing {
 impl std::fmt::Display for Missing {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.pad(match self {
+            Self::Acceptance => "its acceptance (a line that begins with ACCEPT)",
             Self::Code => "the code",
+            Self::Destination => "which environment it is for (ACCEPT partner/test)",
             Self::Fingerprint => "the fingerprint",
             Self::FingerprintAndCode => "the fingerprint and the code",
         })

@@ -13,6 +13,8 @@ pub struct Statement {
     pub codes: Vec<CodeHash>,
     /// Texts of the form `partner/test` and `partner/production`.
     pub destinations: Vec<Destination>,
+    /// Whether a line begins with ACCEPT: to mention a certificate, or to ask about it, is not to accept it.
+    pub acceptance: bool,
     /// The line that begins with REFUSED or REJECT, bounded.
     pub refusal: Option<String>,
 }
@@ -21,6 +23,7 @@ impl Statement {
     /// Reads a text from which quotations have been taken away.
     pub(super) fn read(text: &str) -> Self {
         let mut statement = Self {
+            acceptance: text.lines().any(accepts),
             refusal: text.lines().find_map(refusal),
             ..Self::default()
         };
@@ -48,17 +51,29 @@ fn push_new<T: PartialEq>(list: &mut Vec<T>, item: T) {
     }
 }
 
+fn accepts(line: &str) -> bool {
+    after_word(line, &["ACCEPT", "ACCEPTED", "ACCEPTS"]).is_some()
+}
+
 fn refusal(line: &str) -> Option<String> {
-    let line = line.trim_matches(|c: char| c.is_whitespace() || c == '*');
-    let end = line
-        .find(|c: char| !c.is_ascii_alphabetic())
-        .unwrap_or(line.len());
-    let (word, reason) = line.split_at(end);
     let words = [
         "REFUSED", "REFUSE", "REJECT", "REJECTED", "DECLINE", "DECLINED",
     ];
-    let refuses = words.iter().any(|w| w.eq_ignore_ascii_case(word));
-    refuses.then(|| one_line(reason.trim_start_matches([':', ' ', '-'])))
+    let reason = after_word(line, &words)?;
+    Some(one_line(reason.trim_start_matches([':', ' ', '-'])))
+}
+
+/// What follows one of these words at the beginning of a line, whatever its case and decoration.
+fn after_word<'a>(line: &'a str, words: &[&str]) -> Option<&'a str> {
+    let line = line.trim_matches(|c: char| c.is_whitespace() || matches!(c, '*' | '\u{feff}'));
+    let end = line
+        .find(|c: char| !c.is_ascii_alphabetic())
+        .unwrap_or(line.len());
+    let (word, rest) = line.split_at(end);
+    let found = words.iter().any(|w| w.eq_ignore_ascii_case(word));
+    // `Accept-Language: en` is a word of its own.
+    (found && !rest.starts_with(|c: char| c.is_alphanumeric() || matches!(c, '_' | '.')))
+        .then_some(rest)
 }
 
 /// Runs of hexadecimal words, joined by the separators of the usual spellings, that make exactly 64 digits.
@@ -222,5 +237,23 @@ mod tests {
         let statement = Statement::read("We refused nothing. ACCEPT Acme/Production!");
         assert_eq!(statement.destinations, ["acme/production".parse().unwrap()]);
         assert_eq!(statement.refusal, None);
+    }
+
+    #[test]
+    fn an_acceptance_begins_a_line() {
+        for text in [
+            "ACCEPT acme/test",
+            "Hello,\r\n  *Accept* acme/test",
+            "accepted: acme/test",
+        ] {
+            assert!(Statement::read(text).acceptance, "{text}");
+        }
+        for text in [
+            "We cannot ACCEPT acme/test",
+            "acceptable for acme/test?",
+            "Do not\tACCEPT",
+        ] {
+            assert!(!Statement::read(text).acceptance, "{text}");
+        }
     }
 }

@@ -34,6 +34,15 @@ impl Records {
         Ok(Self::new(Store::open(directory, unlock)?))
     }
 
+    /// What opens the store in a directory, by its header alone: one phrase for each slot.
+    pub fn openers(directory: &Path) -> Result<Vec<String>, RecordsError> {
+        let slots = Store::slots_in(directory)?;
+        Ok(slots
+            .iter()
+            .map(|slot| format!("the {} of slot {}", slot.kind, slot.id))
+            .collect())
+    }
+
     /// Reads everything, and says what is damaged.
     pub fn verify(&self) -> Result<Verification, RecordsError> {
         Ok(self.store().verify()?)
@@ -49,9 +58,12 @@ impl RecordsError {
     /// Whether the store is held by another process, or the secret does not open it.
     pub fn is_locked(&self) -> bool {
         use countersign_store::Error;
-        matches!(
-            self,
-            Self::Store(Error::InUse { .. } | Error::WrongSecret { .. })
-        )
+        self.is_wrong_secret() || matches!(self, Self::Store(Error::InUse { .. }))
+    }
+
+    /// Whether the secret does not open the store.
+    pub fn is_wrong_secret(&self) -> bool {
+        use countersign_store::Error;
+        matches!(self, Self::Store(Error::WrongSecret { .. }))
     }
 }

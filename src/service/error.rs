@@ -92,6 +92,8 @@ impl From<RecordsError> for ServiceError {
         let message = chain(&error);
         if refused {
             Self::refused(message)
+        } else if error.is_locked() {
+            Self::locked(message)
         } else {
             Self::failed(message)
         }

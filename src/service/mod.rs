@@ -8,9 +8,11 @@ mod error;
 mod exchange;
 mod identities;
 mod issuers;
+mod keyring;
 mod probing;
 mod request;
 mod rotations;
+mod standing;
 mod status;
 mod views;
 mod wiring;
@@ -25,7 +27,9 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 
 pub use error::{ErrorKind, ServiceError};
+pub use keyring::{KeyringReply, KeyringRequest};
 pub use request::{GenerationSlot, IdentityAdd, Reply, Request, Statement};
+pub use standing::{Standing, StandingView};
 pub use status::Advanced;
 pub use views::{
     ConnectorView, DestinationView, EventView, GenerationView, IdentityView, InboxView, LetterView,
@@ -134,6 +138,12 @@ impl Service {
     /// Waits until something happened after which rotations should be looked at again.
     pub async fn changed(&self) {
         self.changed.notified().await;
+    }
+
+    /// What opens the store, one phrase for each slot.
+    pub fn openers(&self) -> Vec<String> {
+        // A header that cannot be read any more is told of when somebody opens the store.
+        Records::openers(self.records.store().dir()).unwrap_or_default()
     }
 
     /// Where connectors are told of their identities.

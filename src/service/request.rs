@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::standing::StandingView;
 use super::views::{
     IdentityView, InboxView, LetterView, PemView, RenewView, RotationView, StatusView,
 };
@@ -155,6 +156,7 @@ impl Request {
 #[allow(missing_docs, reason = "each wraps a documented view")]
 pub enum Reply {
     Status(StatusView),
+    Standing(StandingView),
     Identities {
         schema: u32,
         identities: Vec<IdentityView>,

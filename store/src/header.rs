@@ -19,7 +19,7 @@ use crate::engine::EngineKind;
 use crate::error::{Error, HeaderFault, Result};
 use crate::files::{self, IoContext};
 use crate::secret::Unlock;
-use crate::slot::Slot;
+use crate::slot::{Slot, SlotInfo};
 
 /// The name of the header file in a store's directory.
 pub(crate) const HEADER_FILE: &str = "store.json";
@@ -152,6 +152,11 @@ impl Unverified {
             header,
             authentication,
         })
+    }
+
+    /// What the slots say of themselves.
+    pub(crate) fn slots(&self) -> Vec<SlotInfo> {
+        self.header.slots.iter().map(Slot::info).collect()
     }
 
     /// Finds the slot that `unlock` opens, and with its master key verifies the whole header.

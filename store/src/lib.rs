@@ -104,6 +104,7 @@ pub use engine::{EngineError, EngineKind, UnknownEngine};
 pub use error::{Damage, Error, Fault, HeaderFault, Place, Result};
 pub use kdf::KdfCost;
 pub use secret::{KeyFile, Passphrase, Unlock};
+pub use slot::{SlotInfo, SlotKind};
 pub use store::{InitOptions, Store};
 pub use survey::{Survey, Verification};
 pub use transaction::{Expect, Transaction};

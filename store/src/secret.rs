@@ -33,7 +33,43 @@ impl Unlock {
             Self::KeyFile(_) => "key file",
         }
     }
+
+    /// This secret as bytes, to be handed to another process that opens the store. They are as
+    /// secret as it is.
+    #[must_use]
+    pub fn encode(&self) -> Zeroizing<Vec<u8>> {
+        let (kind, secret) = match self {
+            Self::Passphrase(passphrase) => (PASSPHRASE, passphrase.as_bytes()),
+            Self::KeyFile(key) => (KEY_FILE, key.as_bytes()),
+        };
+        let mut bytes = Zeroizing::new(Vec::with_capacity(1 + secret.len()));
+        bytes.push(kind);
+        bytes.extend_from_slice(secret);
+        bytes
+    }
+
+    /// What [`encode`](Self::encode) encoded; `None` when it is of no known kind or form.
+    #[must_use]
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        let (kind, secret) = bytes.split_first()?;
+        match *kind {
+            PASSPHRASE => {
+                let text = std::str::from_utf8(secret).ok()?.to_owned();
+                Some(Self::Passphrase(Passphrase::new(text.into())))
+            }
+            KEY_FILE => {
+                let mut key = Zeroizing::new([0; KEY_BYTES]);
+                (secret.len() == key.len()).then(|| key.copy_from_slice(secret))?;
+                Some(Self::KeyFile(KeyFile(key)))
+            }
+            _ => None,
+        }
+    }
 }
+
+// The first byte of an encoded secret.
+const PASSPHRASE: u8 = b'p';
+const KEY_FILE: u8 = b'k';
 
 /// A passphrase, as typed. Its bytes are used as they are: no trimming, no Unicode normalisation.
 pub struct Passphrase(Zeroizing<String>);
@@ -240,6 +276,23 @@ mod tests {
             KeyFile::read(dir.path()),
             Err(Error::MalformedKeyFile { .. })
         ));
+    }
+
+    #[test]
+    fn an_encoded_secret_is_the_same_secret_again() {
+        let passphrase = Unlock::Passphrase(Passphrase::new(Zeroizing::new("a b\n".into())));
+        let Some(Unlock::Passphrase(again)) = Unlock::decode(&passphrase.encode()) else {
+            panic!("a passphrase became something else");
+        };
+        assert_eq!(again.as_bytes(), b"a b\n");
+        let key = Unlock::KeyFile(KeyFile(Zeroizing::new([7; KEY_BYTES])));
+        let Some(Unlock::KeyFile(again)) = Unlock::decode(&key.encode()) else {
+            panic!("a key file became something else");
+        };
+        assert_eq!(again.as_bytes(), [7; KEY_BYTES]);
+        for foreign in [&b""[..], b"k", b"kshort", b"x123", b"p\xff"] {
+            assert!(Unlock::decode(foreign).is_none(), "{foreign:?}");
+        }
     }
 
     #[test]

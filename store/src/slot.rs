@@ -12,6 +12,35 @@ use crate::secret::Unlock;
 
 const SALT: usize = 16;
 
+/// What a slot says of itself to who has no secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SlotInfo {
+    /// Told apart from the others by this number.
+    pub id: u32,
+    /// What sort of secret opens it.
+    pub kind: SlotKind,
+}
+
+/// What sort of secret opens a slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SlotKind {
+    /// A passphrase.
+    Passphrase,
+    /// A key file.
+    KeyFile,
+}
+
+impl std::fmt::Display for SlotKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Passphrase => "passphrase",
+            Self::KeyFile => "key file",
+        })
+    }
+}
+
 /// One way to the master key.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -68,6 +97,17 @@ impl Slot {
             slot.sealed_key = text;
         }
         Ok(slot)
+    }
+
+    /// What it says of itself.
+    pub(crate) fn info(&self) -> SlotInfo {
+        SlotInfo {
+            id: self.id,
+            kind: match self.method {
+                Method::Passphrase { .. } => SlotKind::Passphrase,
+                Method::KeyFile => SlotKind::KeyFile,
+            },
+        }
     }
 
     /// The master key, if `unlock` is this slot's secret.

@@ -17,7 +17,7 @@ use crate::lock::{LOCK_FILE, Lock};
 use crate::plan::Plan;
 use crate::secret::Unlock;
 use crate::shared;
-use crate::slot::Slot;
+use crate::slot::{Slot, SlotInfo};
 use crate::survey::Survey;
 use crate::transaction::Transaction;
 use crate::vault::{CANARY_KEY, Entry, Group, ROOT_KEY, Record, Root, Tally, Vault};
@@ -162,6 +162,20 @@ impl Store {
     #[must_use]
     pub fn exists(dir: &Path) -> bool {
         Header::exists(dir)
+    }
+
+    /// The slots of the store in `dir`, as its header states them. Nobody has verified them: only
+    /// who opens the store knows that they are as they were written.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), for what can be told without a secret.
+    pub fn slots_in(dir: &Path) -> Result<Vec<SlotInfo>> {
+        if !Header::exists(dir) {
+            return Err(headless(dir).unwrap_or(Error::NotFound {
+                path: dir.to_owned(),
+            }));
+        }
+        Ok(Unverified::read(dir)?.slots())
     }
 
     /// The engine that keeps this store's records.

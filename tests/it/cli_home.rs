@@ -176,6 +176,25 @@ impl Home {
         });
     }
 
+    /// Starts the daemon where nobody can be asked for a passphrase, as a service manager does.
+    pub(crate) fn start_daemon_without_terminal(&mut self) {
+        let log = fs::File::create(self.path("daemon.log")).unwrap();
+        let child = Command::new("setsid")
+            .arg(env!("CARGO_BIN_EXE_countersign"))
+            .arg("daemon")
+            .current_dir(self.path(""))
+            .env_remove("COUNTERSIGN_LOG")
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        self.daemon = Some(Daemon(child));
+        eventually("the daemon answers", || {
+            UnixStream::connect(self.path("run/control.sock")).ok()
+        });
+    }
+
     /// Ends the daemon as an operating system does.
     pub(crate) fn stop_daemon(&mut self) {
         let mut daemon = self.daemon.take().expect("a daemon is running");

@@ -44,6 +44,9 @@ mod cli_store;
 /// The command line and the daemon.
 mod cli_daemon;
 
+/// Daemons that have no secret at hand.
+mod sealed;
+
 /// Exit codes, JSON, help, completions.
 mod cli_output;
 

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub use identity::{IdentityAddArguments, IdentityCommand};
-pub use store::{Engine, StoreCommand, StoreInit};
+pub(super) use identity::IdentityCommand;
+pub(super) use store::{Engine, SecretSource, StoreCommand, StoreInit};
 
 use super::exit::HELP;
 use crate::{

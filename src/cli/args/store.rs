@@ -15,6 +15,24 @@ pub enum StoreCommand {
     /// Read everything, and name what is damaged.
     #[command(after_help = HELP)]
     Verify,
+    /// Hand the secret to a daemon that waits for it, so that it opens the store and serves.
+    #[command(after_help = HELP)]
+    Unlock(SecretSource),
+    /// Have the daemon close the store, and wait until it is unlocked again.
+    #[command(after_help = HELP)]
+    Seal,
+}
+
+/// Where the secret comes from. With nothing said: from where the configuration says, or the terminal.
+#[derive(Args, Debug, Default)]
+#[allow(missing_docs)]
+pub struct SecretSource {
+    /// Take the passphrase from a file that only we can read.
+    #[arg(long, value_name = "FILE", conflicts_with = "key_file")]
+    pub passphrase_file: Option<PathBuf>,
+    /// Take the key from a key file.
+    #[arg(long, value_name = "FILE")]
+    pub key_file: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]

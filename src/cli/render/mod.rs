@@ -1,6 +1,7 @@
 //! Replies as text for people: tables that line up, times as "in 12 days (2026-12-05)".
 
 mod probe;
+mod standing;
 
 use std::fmt::Write;
 
@@ -18,6 +19,7 @@ pub(super) fn text(reply: &Reply, now: Timestamp) -> String {
     // Writing to a string cannot fail.
     let _ = match reply {
         Reply::Status(view) => status(&mut out, view, now),
+        Reply::Standing(view) => standing::standing(&mut out, view, now),
         Reply::Identities { identities, .. } => identity_table(&mut out, identities, now),
         Reply::Identity(view) => identity(&mut out, view, now),
         Reply::Rotation(view) => rotation(&mut out, view, now),

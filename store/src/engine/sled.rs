@@ -134,3 +134,29 @@ impl Drop for Closing {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{RecvTimeoutError, channel};
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn closing_waits_for_who_still_holds_the_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(LOCKED_FILE);
+        let held = File::create(&path).unwrap();
+        flock(&held, FlockOperation::LockExclusive).unwrap();
+        let (closed, told) = channel();
+        let closing = std::thread::spawn(move || {
+            drop(Closing(path));
+            closed.send(()).unwrap();
+        });
+        let early = told.recv_timeout(Duration::from_millis(200));
+        assert_eq!(early, Err(RecvTimeoutError::Timeout));
+        drop(held);
+        told.recv().unwrap();
+        closing.join().unwrap();
+    }
+}

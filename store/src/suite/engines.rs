@@ -12,7 +12,6 @@ for_each_engine!(
     a_snapshot_does_not_see_what_comes_after_it,
     large_values_come_back_whole,
     many_values_come_in_the_order_asked_for,
-    what_is_closed_can_be_opened_at_once,
 );
 
 fn put(key: &[u8], value: &[u8]) -> Change {
@@ -149,15 +148,4 @@ fn large_values_come_back_whole(kind: EngineKind) {
     drop(engine);
     let engine = kind.open(dir.path()).unwrap();
     assert!(engine.get(b"large").unwrap().unwrap() == large);
-}
-
-fn what_is_closed_can_be_opened_at_once(kind: EngineKind) {
-    let (dir, _room) = Room::for_engine(kind);
-    drop(kind.create(dir.path()).unwrap());
-    for round in 0..50_u8 {
-        let engine = kind.open(dir.path()).unwrap();
-        for number in 0..8 {
-            engine.apply(&[put(&[number], &vec![round; 4096])]).unwrap();
-        }
-    }
 }

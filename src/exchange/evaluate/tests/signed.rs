@@ -7,7 +7,7 @@ use crate::exchange::{
 };
 
 #[test]
-fn a_signed_reply_needs_the_fingerprint_and_no_code_but_must_say_which_environment() {
+fn a_signed_reply_needs_no_code_but_accepts_a_fingerprint_for_an_environment_in_signed_words() {
     let s = scene();
     let fingerprint = s.facts.leaf.fingerprint;
     let by_name = format!(
@@ -19,16 +19,31 @@ fn a_signed_reply_needs_the_fingerprint_and_no_code_but_must_say_which_environme
         acknowledgement.channel,
         Channel::SignedReply { .. }
     ));
-    let bare = format!("It is trusted: {fingerprint}\r\n");
-    s.accepts(&signed_mail(
-        "sec@acme.example",
-        &s.sec,
-        "In-Reply-To: <offer.test@vendor.example>\r\n",
-        &bare,
-    ));
-    let ambiguous = signed_mail("sec@acme.example", &s.sec, "", &bare);
+    // Which letter is answered stands in a header, which anybody may have exchanged under the signature.
+    let bare = format!("ACCEPT {fingerprint}\r\n");
+    let answers = "In-Reply-To: <offer.production@vendor.example>\r\n";
+    for headers in ["", answers] {
+        let redirected = signed_mail("sec@acme.example", &s.sec, headers, &bare);
+        assert_eq!(
+            s.judge(&redirected),
+            Err(Refusal::NoEvidence {
+                missing: Missing::Destination
+            })
+        );
+    }
+    let both = format!("ACCEPT acme/test acme/production {fingerprint}\r\n");
+    let both = signed_mail("sec@acme.example", &s.sec, answers, &both);
     assert!(
-        matches!(s.judge(&ambiguous), Err(Refusal::Ambiguous { candidates }) if candidates.len() == 2)
+        matches!(s.judge(&both), Err(Refusal::Ambiguous { candidates }) if candidates.len() == 2)
+    );
+    let question =
+        format!("Is this for acme/test?\r\n{fingerprint}\r\nWe cannot accept it yet.\r\n");
+    let question = signed_mail("sec@acme.example", &s.sec, "", &question);
+    assert_eq!(
+        s.judge(&question),
+        Err(Refusal::NoEvidence {
+            missing: Missing::Acceptance
+        })
     );
     let empty = signed_mail("sec@acme.example", &s.sec, "", &s.quoted_letter());
     assert_eq!(

@@ -165,12 +165,60 @@ fn a_stranger_another_partners_contact_and_a_forged_address_acknowledge_nothing(
         s.judge(&twice),
         Err(Refusal::NotFromContact { .. })
     ));
+    let question = s.answer().replace("ACCEPT", "What is this for");
+    assert_eq!(
+        s.judge(&from_sec("", &question)),
+        Err(Refusal::NoEvidence {
+            missing: Missing::Acceptance
+        })
+    );
     s.partners[0].contacts[0].role = Role::JiraMgr;
     let removed = from_sec("", &s.answer());
     assert!(matches!(
         s.judge(&removed),
         Err(Refusal::NotFromContact { .. })
     ));
+}
+
+/// What a mail server checks before it believes an address (DMARC) must be what we believe.
+#[test]
+fn an_address_that_others_read_differently_is_nobodys() {
+    let s = scene();
+    let from = |value: &str| from_sec("", &s.answer()).replace("Jo Sec <sec@acme.example>", value);
+    for value in [
+        "sec@acme.example",
+        "Sec@ACME.example",
+        "<sec@acme.example>",
+        "\"Sec, Jo <jo@x>\" <sec@acme.example>",
+        "=?utf-8?q?J=C3=B6_Sec?= <sec@acme.example>",
+        "Jo Sec (Network)\r\n <sec@acme.example>",
+    ] {
+        s.accepts(&from(value));
+    }
+    for value in [
+        "=?utf-8?q?sec=40acme.example?=",
+        "=?utf-8?q?sec=40acme.example?= (Jo)",
+        "=?utf-8?q?=3Csec=40acme.example=3E?= <thief@evil.example>",
+        "<sec@> <acme.example>",
+        "sec@ <acme.example>",
+        "<sec@acme.example> thief@evil.example",
+        "thief@evil.example <sec@acme.example>",
+        "<thief@evil.example> <sec@acme.example>",
+        "\"sec@acme.example\" <thief@evil.example>",
+        "thief@evil.example (<sec@acme.example>)",
+        "(thief@evil.example) <sec@acme.example",
+        "<@evil.example:sec@acme.example>",
+        "Security: sec@acme.example;",
+        "sec@acme.example, thief@evil.example",
+        "sec@acme.example\0",
+        "sec@acme.example, ",
+    ] {
+        assert!(
+            matches!(s.judge(&from(value)), Err(Refusal::NotFromContact { .. })),
+            "{value}: {:?}",
+            s.judge(&from(value))
+        );
+    }
 }
 
 #[test]

@@ -1,0 +1,60 @@
+//! `daemon`: starts it, with the secret of the store if it is at hand, and sealed if it is not.
+
+use std::{path::Path, sync::Arc};
+
+use super::{Exit, connect, terminal::Terminal, unlock};
+use crate::{
+    config::Config,
+    daemon::{self, Daemon, Sealed, State},
+    records::Records,
+    service::{self, Service, ServiceError},
+};
+
+/// Runs the daemon until it is told to end.
+pub(super) async fn daemon(terminal: Terminal, path: &Path) -> Result<Exit, ServiceError> {
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_env("COUNTERSIGN_LOG")
+                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info")),
+        )
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .init();
+    let config = connect::configuration(path)?;
+    let socket = daemon::control_socket(&config.runtime);
+    if daemon::is_running(&socket).await {
+        return Err(ServiceError::locked(format!(
+            "a daemon is running already: it answers at {}",
+            socket.display()
+        ))
+        .hint("countersign status"));
+    }
+    let runtime = config.runtime.clone();
+    let daemon = Daemon::bind(&runtime, begin(terminal, config)?, service::system_clock())
+        .map_err(|error| ServiceError::from_error(&error))?;
+    daemon
+        .serve_until_signalled()
+        .await
+        .map_err(|error| ServiceError::from_error(&error))?;
+    Ok(Exit::Done)
+}
+
+/// A store that is not there or damaged is told of now, and not when somebody comes to unlock it.
+fn begin(terminal: Terminal, config: Config) -> Result<State, ServiceError> {
+    let opens = Records::openers(&config.store.path)?;
+    let clock = service::system_clock();
+    let now = clock.now();
+    match unlock::at_hand(terminal, &config.store.unlock)? {
+        Ok(secret) => {
+            let records = Records::open(&config.store.path, &secret)?;
+            let service = Service::new(records, config, clock, Some(now));
+            Ok(State::Serving(Arc::new(service)))
+        }
+        Err(why) => Ok(State::Sealed(Arc::new(Sealed {
+            config,
+            since: now,
+            why,
+            opens,
+        }))),
+    }
+}

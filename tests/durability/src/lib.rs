@@ -1,0 +1,25 @@
+//! Is what was acknowledged still there, whatever happened to the machine?
+//!
+//! A store is kept busy by a program that says aloud what is durable, and strace records what that
+//! program asks of the kernel. From the recording follows every state in which a power cut may have
+//! left the disk: only what was synced is sure. Each such state is put into a directory and opened
+//! as a store, which has to hold everything that had been acknowledged by then, and nothing else.
+//!
+//! The same judge looks at stores of which one byte was changed, or the end is missing.
+
+/// States of a disk.
+pub mod disk;
+/// Bytes that change by themselves.
+pub mod flip;
+/// What a store makes of them.
+pub mod judge;
+/// The power cuts.
+pub mod powercut;
+/// From a running program to a recording.
+pub mod record;
+/// From strace's text to calls.
+pub mod strace;
+/// Judging and counting.
+pub mod tally;
+/// What the store is busy with.
+pub mod workload;
