@@ -30,10 +30,12 @@ pub(super) async fn ask(
                 "{fault}; the daemon goes on with the configuration before it"
             ));
         }
-        return daemon::call(&socket, &request).await.map_err(refusal);
+        return daemon::call(&socket, &service::command(), &request)
+            .await
+            .map_err(refusal);
     }
     let service = open(terminal, config?)?;
-    service.handle(request).await
+    service.handle(service::command(), request).await
 }
 
 /// The configuration, and where the daemon answers even if it cannot be used.

@@ -4,15 +4,17 @@ use std::{fs::OpenOptions, io::Write, path::Path};
 
 use clap::CommandFactory;
 
-use super::{Arguments, Exit, terminal::Terminal};
+use super::{Arguments, terminal::Terminal};
 use crate::service::ServiceError;
 
 /// Prints the completion script of a shell.
-pub(super) fn completions(terminal: Terminal, shell: clap_complete::Shell) -> Exit {
+pub(super) fn completions(
+    terminal: Terminal,
+    shell: clap_complete::Shell,
+) -> Result<(), ServiceError> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Arguments::command(), "countersign", &mut script);
-    terminal.result(&String::from_utf8_lossy(&script));
-    Exit::Done
+    terminal.result(&String::from_utf8_lossy(&script))
 }
 
 /// Writes a man page for the program and one for each command.

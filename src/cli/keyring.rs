@@ -6,7 +6,7 @@ use super::{Exit, Output, args::SecretSource, connect, unlock};
 use crate::{
     config::Config,
     daemon,
-    service::{KeyringReply, KeyringRequest, Reply, Request, ServiceError},
+    service::{self, KeyringReply, KeyringRequest, Reply, Request, ServiceError},
 };
 
 /// Hands a secret to a sealed daemon.
@@ -17,7 +17,7 @@ pub(super) async fn unlock(
 ) -> Result<Exit, ServiceError> {
     let (config, socket) = running(path, "unlock").await?;
     // Nobody types a passphrase for a store that is open.
-    let status = daemon::call(&socket, &Request::Status)
+    let status = daemon::call(&socket, &service::command(), &Request::Status)
         .await
         .map_err(connect::refusal)?;
     let secret = if matches!(status, Reply::Standing(_)) {

@@ -4,6 +4,7 @@ mod args;
 mod connect;
 mod exit;
 mod generate;
+mod hint;
 mod keyring;
 mod offline;
 mod render;
@@ -46,6 +47,7 @@ pub fn main() -> Exit {
         }
     };
     let terminal = Terminal::new();
+    let config = arguments.config.clone();
     if let Err(error) = unreadable {
         terminal.warning(&format!(
             "this process could not be kept from core dumps: {error}"
@@ -65,7 +67,8 @@ pub fn main() -> Exit {
     };
     match runtime.block_on(run(terminal, arguments)) {
         Ok(exit) => exit,
-        Err(error) => {
+        Err(mut error) => {
+            error.hint = error.hint.map(|hint| hint::with_config(&hint, &config));
             terminal.error(&error);
             Exit::from(&error)
         }
@@ -91,7 +94,9 @@ async fn run(terminal: Terminal, arguments: Arguments) -> Result<Exit, ServiceEr
         Command::Policy(PolicyCommand::Explain { policy }) => {
             offline::explain_policy(output, &config, &policy)
         }
-        Command::Completions { shell } => Ok(generate::completions(terminal, shell)),
+        Command::Completions { shell } => {
+            generate::completions(terminal, shell).map(|()| Exit::Done)
+        }
         Command::Man { directory } => generate::man_pages(&directory).map(|()| Exit::Done),
         Command::Daemon => serve::daemon(terminal, &config).await,
         Command::Demo { concurrency } => tell_the_story(output, concurrency).await,
@@ -122,8 +127,7 @@ impl Output {
         } else {
             text()
         };
-        self.terminal.result(&text);
-        Ok(())
+        self.terminal.result(&text)
     }
 }
 
@@ -142,7 +146,7 @@ async fn answer(output: Output, config: &Path, request: Request) -> Result<Exit,
     };
     output.print(&reply, || render::text(&reply, clock.now()))?;
     if let (false, Some(hint)) = (by_itself || output.json, render::next_step(&reply)) {
-        output.terminal.hint(&hint);
+        output.terminal.hint(&hint::with_config(&hint, config));
     }
     Ok(exit)
 }

@@ -28,12 +28,20 @@ impl Terminal {
         }
     }
 
-    /// A result. A reader who has gone away has had enough.
-    pub(super) fn result(self, text: &str) {
+    /// A result. A reader who has gone away has had enough; a full disk is another matter.
+    pub(super) fn result(self, text: &str) -> Result<(), ServiceError> {
         let mut out = io::stdout().lock();
-        let _ = out.write_all(text.as_bytes());
-        if !text.ends_with('\n') {
-            let _ = out.write_all(b"\n");
+        let end: &[u8] = if text.ends_with('\n') { b"" } else { b"\n" };
+        let written = out
+            .write_all(text.as_bytes())
+            .and_then(|()| out.write_all(end))
+            .and_then(|()| out.flush());
+        match written {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(ServiceError::failed(
+                format!("the result could not be written to standard output: {error}"),
+            )
+            .hint("what was asked for is done; ask again with a `show` command")),
+            _ => Ok(()),
         }
     }
 

@@ -7,7 +7,10 @@ use hyper::{body::Bytes, client::conn::http1, header};
 use hyper_util::rt::TokioIo;
 use tokio::net::UnixStream;
 
-use crate::service::{Reply, Request, ServiceError};
+use crate::{
+    model::audit::Actor,
+    service::{Reply, Request, ServiceError},
+};
 
 /// Why the daemon gave no answer.
 #[derive(Debug, thiserror::Error)]
@@ -38,19 +41,23 @@ pub async fn is_running(socket: &Path) -> bool {
     UnixStream::connect(socket).await.is_ok()
 }
 
-/// Asks the daemon.
-pub async fn call(socket: &Path, request: &Request) -> Result<Reply, ClientError> {
+/// Asks the daemon. Who asks it learns from the kernel; what `actor` claims is handed on as a claim.
+pub async fn call(socket: &Path, actor: &Actor, request: &Request) -> Result<Reply, ClientError> {
     let stream = UnixStream::connect(socket)
         .await
         .map_err(ClientError::Connect)?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection);
     let body = Full::new(Bytes::from(serde_json::to_vec(request)?));
-    let call = hyper::Request::post("/v1/call")
+    let mut call = hyper::Request::post("/v1/call")
         .header(header::HOST, "countersign")
-        .header(header::CONTENT_TYPE, "application/json")
+        .header(header::CONTENT_TYPE, "application/json");
+    if let Some(uid) = actor.claims.sudo_uid {
+        call = call.header(super::control::SUDO_UID, uid);
+    }
+    let call = call
         .body(body)
-        .expect("method, path and headers are constants");
+        .expect("method, path and headers are constants and a number");
     let response = sender.send_request(call).await?;
     let accepted = response.status().is_success();
     let answer = response.into_body().collect().await?.to_bytes();

@@ -1,15 +1,15 @@
 //! HTTP and JSON on the control socket, so that `curl --unix-socket` can ask too.
 //!
 //! `GET` never changes anything; what changes something is `POST /v1/call` with a request as JSON,
-//! or `POST /v1/exchange/receive` with a mail as it is.
+//! or `POST /v1/exchange/receive` with a mail as it is. Who asks is what the kernel says of the other end.
 
 use std::{sync::Arc, time::Duration};
 
 use axum::{
-    Json, Router,
+    Extension, Json, Router,
     body::Bytes,
     extract::{DefaultBodyLimit, Path, State},
-    http::{StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -24,8 +24,11 @@ use tracing::warn;
 
 use super::{desk::Desk, keyring};
 use crate::{
-    model::IdentityName,
-    service::{ErrorKind, Reply, Request, ServiceError},
+    model::{
+        IdentityName,
+        audit::{Actor, ActorKind},
+    },
+    service::{ErrorKind, Reply, Request, ServiceError, claims_of_process, login_of},
 };
 
 /// Conversations at once; more are made to wait.
@@ -36,6 +39,9 @@ const HEAD: Duration = Duration::from_secs(10);
 
 /// The largest request, in bytes: a mail with attachments, written as JSON numbers.
 const LARGEST: usize = 64 << 20;
+
+/// A header in which our own command line says by whom `sudo` was called: a claim.
+pub(super) const SUDO_UID: &str = "x-countersign-sudo-uid";
 
 pub(super) async fn serve(desk: Arc<Desk>, listener: UnixListener) {
     let router = Router::new()
@@ -71,13 +77,24 @@ pub(super) async fn serve(desk: Arc<Desk>, listener: UnixListener) {
 }
 
 async fn converse(router: Router, stream: UnixStream) {
-    match stream.peer_cred() {
-        Ok(peer) if peer.uid() == geteuid().as_raw() || peer.uid() == 0 => {}
+    let peer = match stream.peer_cred() {
+        Ok(peer) if peer.uid() == geteuid().as_raw() || peer.uid() == 0 => peer,
         Ok(peer) => return warn!(user = peer.uid(), "turned away at the control socket"),
         Err(error) => return warn!(%error, "a peer without credentials was turned away"),
-    }
-    let answer = service_fn(move |request: hyper::Request<Incoming>| {
+    };
+    let actor = Actor {
+        by: ActorKind::Peer,
+        uid: peer.uid(),
+        gid: peer.gid(),
+        pid: peer.pid(),
+        login: login_of(peer.uid()).map(Into::into),
+        claims: claims_of_process(peer.pid(), None),
+    };
+    let answer = service_fn(move |mut request: hyper::Request<Incoming>| {
         let mut router = router.clone();
+        let mut actor = actor.clone();
+        actor.claims.sudo_uid = claimed(request.headers());
+        request.extensions_mut().insert(actor);
         async move {
             tower_service::Service::call(&mut router, request.map(axum::body::Body::new)).await
         }
@@ -92,16 +109,30 @@ async fn converse(router: Router, stream: UnixStream) {
     }
 }
 
+/// Who called `sudo` before calling us, if the peer says so.
+fn claimed(headers: &HeaderMap) -> Option<u32> {
+    headers.get(SUDO_UID)?.to_str().ok()?.parse().ok()
+}
+
 type Answer = Result<Json<Reply>, Refused>;
 
-async fn call(State(desk): State<Arc<Desk>>, Json(request): Json<Request>) -> Answer {
-    answer(&desk, request).await
+async fn call(
+    State(desk): State<Arc<Desk>>,
+    Extension(actor): Extension<Actor>,
+    Json(request): Json<Request>,
+) -> Answer {
+    answer(&desk, actor, request).await
 }
 
 /// A mail as it is (RFC 5322), for mail filters that speak HTTP.
-async fn receive(State(desk): State<Arc<Desk>>, mail: Bytes) -> Answer {
+async fn receive(
+    State(desk): State<Arc<Desk>>,
+    Extension(actor): Extension<Actor>,
+    mail: Bytes,
+) -> Answer {
     answer(
         &desk,
+        actor,
         Request::ExchangeReceive {
             mail: mail.to_vec(),
         },
@@ -109,24 +140,36 @@ async fn receive(State(desk): State<Arc<Desk>>, mail: Bytes) -> Answer {
     .await
 }
 
-async fn status(State(desk): State<Arc<Desk>>) -> Answer {
-    answer(&desk, Request::Status).await
+async fn status(State(desk): State<Arc<Desk>>, Extension(actor): Extension<Actor>) -> Answer {
+    answer(&desk, actor, Request::Status).await
 }
 
-async fn identities(State(desk): State<Arc<Desk>>) -> Answer {
-    answer(&desk, Request::IdentityList).await
+async fn identities(State(desk): State<Arc<Desk>>, Extension(actor): Extension<Actor>) -> Answer {
+    answer(&desk, actor, Request::IdentityList).await
 }
 
-async fn identity(State(desk): State<Arc<Desk>>, Path(identity): Path<IdentityName>) -> Answer {
-    answer(&desk, Request::IdentityShow { identity }).await
+async fn identity(
+    State(desk): State<Arc<Desk>>,
+    Extension(actor): Extension<Actor>,
+    Path(identity): Path<IdentityName>,
+) -> Answer {
+    answer(&desk, actor, Request::IdentityShow { identity }).await
 }
 
-async fn rotation(State(desk): State<Arc<Desk>>, Path(identity): Path<IdentityName>) -> Answer {
-    answer(&desk, Request::RotationShow { identity }).await
+async fn rotation(
+    State(desk): State<Arc<Desk>>,
+    Extension(actor): Extension<Actor>,
+    Path(identity): Path<IdentityName>,
+) -> Answer {
+    answer(&desk, actor, Request::RotationShow { identity }).await
 }
 
 /// Secrets do not come by HTTP: the conversation goes on as frames (see [`keyring`]).
-async fn keyring(State(desk): State<Arc<Desk>>, mut call: axum::extract::Request) -> Response {
+async fn keyring(
+    State(desk): State<Arc<Desk>>,
+    Extension(actor): Extension<Actor>,
+    mut call: axum::extract::Request,
+) -> Response {
     let wanted = call.headers().get(header::UPGRADE);
     let upgrade = match wanted {
         Some(protocol) if protocol == keyring::PROTOCOL => hyper::upgrade::on(&mut call),
@@ -144,7 +187,7 @@ async fn keyring(State(desk): State<Arc<Desk>>, mut call: axum::extract::Request
             let mut stream = keyring::bare(upgraded)?;
             let request = tokio::time::timeout(HEAD, keyring::read_request(&mut stream)).await;
             let (request, secrets) = request.ok()?.ok()?;
-            let answer = desk.answer_keyring(request, secrets).await;
+            let answer = desk.answer_keyring(actor, request, secrets).await;
             keyring::write_answer(&mut stream, answer).await.ok()
         };
         if conversation.await.is_none() {
@@ -159,9 +202,9 @@ async fn keyring(State(desk): State<Arc<Desk>>, mut call: axum::extract::Request
 }
 
 /// Carried out in a task of its own: a caller who hangs up half way does not stop what was begun.
-async fn answer(desk: &Arc<Desk>, request: Request) -> Answer {
+async fn answer(desk: &Arc<Desk>, actor: Actor, request: Request) -> Answer {
     let desk = desk.clone();
-    let handled = tokio::spawn(async move { desk.answer(request).await }).await;
+    let handled = tokio::spawn(async move { desk.answer(actor, request).await }).await;
     match handled {
         Ok(Ok(reply)) => Ok(Json(reply)),
         Ok(Err(error)) => Err(Refused(error)),

@@ -13,7 +13,10 @@ use super::{
 };
 use crate::{
     config::Config,
-    model::Clock,
+    model::{
+        Clock,
+        audit::{Actor, Author},
+    },
     records::{Records, Unlock},
     service::{
         FaultSource, KeyringReply, KeyringRequest, Reply, Request, Service, ServiceError,
@@ -70,9 +73,13 @@ impl Desk {
     }
 
     /// Answers a request: by the service when there is one, and in its place when there is none.
-    pub(super) async fn answer(&self, request: Request) -> Result<Reply, ServiceError> {
+    pub(super) async fn answer(
+        &self,
+        actor: Actor,
+        request: Request,
+    ) -> Result<Reply, ServiceError> {
         match (self.state().service(), self.standing()) {
-            (Some(service), _) => service.handle(request).await,
+            (Some(service), _) => service.handle(actor, request).await,
             (None, Some(view)) => state::answer_for(view, &request),
             // Opened between the two looks.
             (None, None) => Err(ServiceError::locked("the store is just being opened")
@@ -83,6 +90,7 @@ impl Desk {
     /// Answers a request about the store's secrets.
     pub(super) async fn answer_keyring(
         &self,
+        actor: Actor,
         request: KeyringRequest,
         secrets: Vec<SecretFrame>,
     ) -> Result<KeyringReply, ServiceError> {
@@ -99,13 +107,14 @@ impl Desk {
                 let secret = secrets.pop().ok_or_else(|| {
                     ServiceError::failed("no secret came with the request to open the store")
                 })?;
-                self.unlock(secret).await
+                self.unlock(&Author::new(actor).on("store-unlock"), secret)
+                    .await
             }
-            KeyringRequest::Seal => self.seal().await,
+            KeyringRequest::Seal => self.seal(&Author::new(actor).on("store-seal")).await,
         }
     }
 
-    async fn unlock(&self, secret: Unlock) -> Result<KeyringReply, ServiceError> {
+    async fn unlock(&self, by: &Author, secret: Unlock) -> Result<KeyringReply, ServiceError> {
         let mut attempts = self.turn.lock().await;
         let State::Sealed(sealed) = self.state() else {
             return Ok(KeyringReply::Unlocked {
@@ -159,7 +168,7 @@ impl Desk {
         service
     }
 
-    async fn seal(&self) -> Result<KeyringReply, ServiceError> {
+    async fn seal(&self, by: &Author) -> Result<KeyringReply, ServiceError> {
         let _turn = self.turn.lock().await;
         let State::Serving(service) = self.state() else {
             return Ok(KeyringReply::Sealed {

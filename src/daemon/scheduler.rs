@@ -47,7 +47,7 @@ pub(super) async fn run(service: Arc<Service>) {
         while delivering.try_join_next().is_some() {}
         if look_at_all && delivering.is_empty() {
             let service = service.clone();
-            delivering.spawn(async move { service.deliver_missing().await });
+            delivering.spawn(async move { service.deliver_missing(service.itself()).await });
         }
         match due(&service, &wakes, look_at_all, now) {
             Ok(due) => {
@@ -62,7 +62,7 @@ pub(super) async fn run(service: Arc<Service>) {
                     let (service, places) = (service.clone(), places.clone());
                     driven.spawn(async move {
                         let _place = places.acquire_owned().await;
-                        let advanced = service.advance(&identity).await;
+                        let advanced = service.advance(service.itself(), &identity).await;
                         (identity, advanced)
                     });
                 }
@@ -118,7 +118,7 @@ fn due(
     now: Timestamp,
 ) -> Result<Vec<IdentityName>, ServiceError> {
     if all {
-        for identity in service.begin_due()? {
+        for identity in service.begin_due(service.itself())? {
             info!(%identity, "its rotation begins: the lead times say that it is time");
         }
         return service.rotating();

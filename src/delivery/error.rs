@@ -2,6 +2,7 @@
 
 use std::{io, path::PathBuf};
 
+use super::exports::NotWrittenDown;
 use crate::model::{ConnectorName, Lapse};
 
 /// Why a generation is not known to be applied.
@@ -29,6 +30,15 @@ pub enum DeliveryError {
         limit: Lapse,
         /// What was seen instead.
         seen: String,
+    },
+    /// It was not handed over, since that could not be written down; or it was, and what came of it could not.
+    #[error("that connector {connector} gets the private key cannot be written to the audit log")]
+    NotWrittenDown {
+        /// Who.
+        connector: ConnectorName,
+        /// Why not.
+        #[source]
+        source: NotWrittenDown,
     },
     /// A path that must not be written to.
     #[error("{path} is refused: {why}")]
@@ -103,6 +113,9 @@ impl DeliveryError {
             }
             Self::NotConfigured { .. } => "name it in countersign.toml, or abandon the rotation",
             Self::NotSeenInUse { .. } => "let it make a request, or look at its own log",
+            Self::NotWrittenDown { .. } => {
+                "mend what it names: nothing is done that cannot be remembered"
+            }
             Self::PathRefused { .. } => {
                 "mend the path, its owner or its mode, then `countersign rotation retry IDENTITY`"
             }

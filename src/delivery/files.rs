@@ -9,10 +9,11 @@ use std::{
 
 use aws_lc_rs::digest;
 use rustix::fs::{CWD, Gid, RenameFlags, Uid, fchown, renameat_with};
+use rustix::process::geteuid;
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 
-use super::{FileSink, error::DeliveryError, handover::Handover};
-use crate::model::{Fingerprint, GenerationNumber};
+use super::{FileSink, error::DeliveryError, exports::Outlet, handover::Handover};
+use crate::model::{Fingerprint, GenerationNumber, audit::Receiver};
 
 /// What names our unfinished files, so that a crash's leftovers are recognised and removed.
 const UNFINISHED: &str = ".countersign-unfinished-";
@@ -21,9 +22,13 @@ const UNFINISHED: &str = ".countersign-unfinished-";
 const CURRENT: &str = "current";
 
 /// Publishes key and chain as one file.
-pub(super) fn publish_bundle(sink: &FileSink, handover: &Handover) -> Result<(), DeliveryError> {
+pub(super) fn publish_bundle(
+    sink: &FileSink,
+    handover: &Handover,
+    outlet: Outlet<'_>,
+) -> Result<(), DeliveryError> {
     let directory = parent(&sink.path)?;
-    check_directory(directory)?;
+    check_directory(directory, sink)?;
     match fs::symlink_metadata(&sink.path) {
         Ok(found) if !found.is_file() => {
             return Err(refused(
@@ -41,31 +46,45 @@ pub(super) fn publish_bundle(sink: &FileSink, handover: &Handover) -> Result<(),
         .to_string_lossy()
         .into_owned();
     let unfinished = directory.join(format!("{UNFINISHED}{name}"));
-    write_whole(&unfinished, handover.bundle_pem.as_bytes(), sink)?;
-    fs::rename(&unfinished, &sink.path).map_err(DeliveryError::io("publish", &sink.path))?;
-    sync(directory)
+    let to = Receiver::Bundle {
+        path: sink.path.display().to_string().into(),
+    };
+    outlet.let_out(handover, to, || {
+        write_whole(&unfinished, handover.bundle_pem.as_bytes(), sink)?;
+        fs::rename(&unfinished, &sink.path).map_err(DeliveryError::io("publish", &sink.path))?;
+        sync(directory)
+    })
 }
 
 /// Publishes a directory for the generation, then points `current` at it.
-pub(super) fn publish_directory(sink: &FileSink, handover: &Handover) -> Result<(), DeliveryError> {
+pub(super) fn publish_directory(
+    sink: &FileSink,
+    handover: &Handover,
+    outlet: Outlet<'_>,
+) -> Result<(), DeliveryError> {
     let root = &sink.path;
     if fs::symlink_metadata(root).is_err() {
-        check_directory(parent(root)?)?;
+        check_directory(parent(root)?, sink)?;
         make_directory(root, sink)?;
         sync(parent(root)?)?;
     }
-    check_directory(root)?;
+    check_directory(root, sink)?;
     remove_unfinished(root)?;
     let name = generation_name(handover.generation);
     let finished = root.join(&name);
     if !holds(&finished, handover) {
         let unfinished = root.join(format!("{UNFINISHED}{name}"));
-        make_directory(&unfinished, sink)?;
-        for (file, content) in contents(handover) {
-            write_whole(&unfinished.join(file), content, sink)?;
-        }
-        sync(&unfinished)?;
-        put_in_place(&unfinished, &finished)?;
+        let to = Receiver::Directory {
+            path: finished.display().to_string().into(),
+        };
+        outlet.let_out(handover, to, || {
+            make_directory(&unfinished, sink)?;
+            for (file, content) in contents(handover) {
+                write_whole(&unfinished.join(file), content, sink)?;
+            }
+            sync(&unfinished)?;
+            put_in_place(&unfinished, &finished)
+        })?;
     }
     let link = root.join(format!("{UNFINISHED}{CURRENT}"));
     symlink(&name, &link).map_err(DeliveryError::io("link", &link))?;
@@ -155,7 +174,7 @@ fn parent(path: &Path) -> Result<&Path, DeliveryError> {
 }
 
 /// A directory in which somebody else could exchange our file is no place for a key.
-fn check_directory(directory: &Path) -> Result<(), DeliveryError> {
+fn check_directory(directory: &Path, sink: &FileSink) -> Result<(), DeliveryError> {
     let found = fs::symlink_metadata(directory).map_err(DeliveryError::io("look at", directory))?;
     if found.is_symlink() {
         return Err(refused(
@@ -166,6 +185,15 @@ fn check_directory(directory: &Path) -> Result<(), DeliveryError> {
     if !found.is_dir() {
         return Err(refused(directory, "it is not a directory"));
     }
+    if !is_trusted(found.uid(), sink.owner) {
+        return Err(refused(
+            directory,
+            &format!(
+                "it belongs to user {}; give it to root, to us, or to the `owner` of the file",
+                found.uid()
+            ),
+        ));
+    }
     let sticky = found.mode() & 0o1000 != 0;
     if found.mode() & 0o002 != 0 && !sticky {
         return Err(refused(
@@ -174,6 +202,11 @@ fn check_directory(directory: &Path) -> Result<(), DeliveryError> {
         ));
     }
     Ok(())
+}
+
+/// Whether a directory's owner may exchange what lies in it: those who can do so anyway, and the reader.
+fn is_trusted(owner: u32, reader: Option<u32>) -> bool {
+    owner == 0 || owner == geteuid().as_raw() || Some(owner) == reader
 }
 
 fn make_directory(path: &Path, sink: &FileSink) -> Result<(), DeliveryError> {
@@ -247,14 +280,20 @@ fn remove(path: &Path) -> Result<(), DeliveryError> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use zeroize::Zeroizing;
 
     use super::*;
-    use crate::model::Lapse;
+    use crate::{
+        delivery::exports::testing::Notebook,
+        model::{ConnectorName, Lapse},
+    };
 
     fn handover(generation: u32) -> Handover {
         let text = |what: &str| Zeroizing::new(format!("{what} of generation {generation}\n"));
         Handover {
+            identity: "jira".parse().unwrap(),
             generation: generation.to_string().parse().unwrap(),
             fingerprint: Fingerprint::from_digest([0; 32]),
             bundle_pem: text("bundle"),
@@ -263,6 +302,64 @@ mod tests {
             drain: Lapse::ZERO,
             confirm_within: Lapse::ZERO,
         }
+    }
+
+    fn notebook() -> Notebook {
+        Notebook::default()
+    }
+
+    fn outlet(exports: &Notebook) -> Outlet<'_> {
+        static CONNECTOR: LazyLock<ConnectorName> = LazyLock::new(|| "poller".parse().unwrap());
+        Outlet {
+            exports,
+            connector: &CONNECTOR,
+        }
+    }
+
+    #[test]
+    fn a_key_that_leaves_is_written_down_each_time_and_one_that_is_there_already_is_not() {
+        let directory = tempfile::tempdir().unwrap();
+        let notebook = notebook();
+        let bundle = sink(directory.path().join("client.pem"));
+        let generations = sink(directory.path().join("identity"));
+        for generation in [1, 1] {
+            publish_bundle(&bundle, &handover(generation), outlet(&notebook)).unwrap();
+            publish_directory(&generations, &handover(generation), outlet(&notebook)).unwrap();
+        }
+        let written = notebook.lines.lock().unwrap().join(", ");
+        assert_eq!(
+            written,
+            "1 of jira, 1 delivered, 1 of jira, 3 delivered, 1 of jira, 5 delivered"
+        );
+    }
+
+    #[test]
+    fn a_key_whose_leaving_cannot_be_written_down_does_not_leave() {
+        let directory = tempfile::tempdir().unwrap();
+        let full = Notebook {
+            full: true,
+            ..Notebook::default()
+        };
+        let bundle = sink(directory.path().join("client.pem"));
+        let refused = publish_bundle(&bundle, &handover(1), outlet(&full));
+        assert!(matches!(refused, Err(DeliveryError::NotWrittenDown { .. })));
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+        let generations = sink(directory.path().join("identity"));
+        publish_directory(&generations, &handover(1), outlet(&full)).unwrap_err();
+        assert_eq!(fs::read_dir(&generations.path).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_delivery_that_fails_is_written_down_as_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let notebook = notebook();
+        let bundle = FileSink {
+            mode: 0o640,
+            ..sink(directory.path().join(format!("{}.pem", "x".repeat(300))))
+        };
+        publish_bundle(&bundle, &handover(1), outlet(&notebook)).unwrap_err();
+        let written = notebook.lines.lock().unwrap().join(", ");
+        assert_eq!(written, "1 of jira, 1 failed");
     }
 
     fn sink(path: PathBuf) -> FileSink {
@@ -281,7 +378,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let sink = sink(directory.path().join("client.pem"));
         for generation in [1, 2] {
-            publish_bundle(&sink, &handover(generation)).unwrap();
+            publish_bundle(&sink, &handover(generation), outlet(&notebook())).unwrap();
             assert_eq!(
                 fs::read_to_string(&sink.path).unwrap(),
                 format!("bundle of generation {generation}\n")
@@ -296,7 +393,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let sink = sink(directory.path().join("identity"));
         for generation in [1, 2, 2] {
-            publish_directory(&sink, &handover(generation)).unwrap();
+            publish_directory(&sink, &handover(generation), outlet(&notebook())).unwrap();
         }
         assert_eq!(
             fs::read_to_string(sink.path.join("current/key.pem")).unwrap(),
@@ -312,17 +409,17 @@ mod tests {
     fn another_stores_directory_of_the_same_generation_is_replaced_not_published() {
         let directory = tempfile::tempdir().unwrap();
         let sink = sink(directory.path().join("identity"));
-        publish_directory(&sink, &handover(1)).unwrap();
+        publish_directory(&sink, &handover(1), outlet(&notebook())).unwrap();
         let mut other = handover(1);
         other.key_pem = Zeroizing::new("KEY of generation 1\n".to_owned());
-        publish_directory(&sink, &other).unwrap();
+        publish_directory(&sink, &other, outlet(&notebook())).unwrap();
         let read = |file: &str| fs::read_to_string(sink.path.join(file)).unwrap();
         assert_eq!(read("current/key.pem"), "KEY of generation 1\n");
         // Nor is a link followed to where somebody else writes.
         let elsewhere = directory.path().join("elsewhere");
         fs::rename(sink.path.join("gen-000001"), &elsewhere).unwrap();
         symlink(&elsewhere, sink.path.join("gen-000001")).unwrap();
-        publish_directory(&sink, &handover(1)).unwrap();
+        publish_directory(&sink, &handover(1), outlet(&notebook())).unwrap();
         assert_eq!(read("current/key.pem"), "key of generation 1\n");
         assert!(!sink.path.join("gen-000001").is_symlink());
         assert_eq!(
@@ -341,7 +438,7 @@ mod tests {
         let sink = sink(directory.path().join("client.pem"));
         symlink(&target, &sink.path).unwrap();
         assert!(matches!(
-            publish_bundle(&sink, &handover(1)),
+            publish_bundle(&sink, &handover(1), outlet(&notebook())),
             Err(DeliveryError::PathRefused { .. })
         ));
         assert_eq!(fs::metadata(&target).unwrap().len(), 0);
@@ -353,9 +450,29 @@ mod tests {
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o777)).unwrap();
         let sink = sink(directory.path().join("client.pem"));
         assert!(matches!(
-            publish_bundle(&sink, &handover(1)),
+            publish_bundle(&sink, &handover(1), outlet(&notebook())),
             Err(DeliveryError::PathRefused { .. })
         ));
+    }
+
+    #[test]
+    fn a_directory_of_somebody_else_is_refused_unless_they_are_its_reader() {
+        let stranger = geteuid().as_raw() + 4711;
+        assert!(is_trusted(0, None) && is_trusted(geteuid().as_raw(), None));
+        assert!(is_trusted(stranger, Some(stranger)) && !is_trusted(stranger, Some(stranger + 1)));
+        if !geteuid().is_root() {
+            // Only root can give a directory away.
+            return;
+        }
+        let directory = tempfile::tempdir().unwrap();
+        std::os::unix::fs::chown(directory.path(), Some(stranger), None).unwrap();
+        let mut sink = sink(directory.path().join("client.pem"));
+        let refused = publish_bundle(&sink, &handover(1)).unwrap_err();
+        assert!(refused.to_string().contains("belongs to user"), "{refused}");
+        sink.path = directory.path().join("identity");
+        assert!(publish_directory(&sink, &handover(1)).is_err());
+        sink.owner = Some(stranger);
+        publish_directory(&sink, &handover(1)).unwrap();
     }
 
     #[test]
@@ -363,7 +480,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let sink = sink(directory.path().join("client.pem"));
         File::create(directory.path().join(format!("{UNFINISHED}client.pem"))).unwrap();
-        publish_bundle(&sink, &handover(1)).unwrap();
+        publish_bundle(&sink, &handover(1), outlet(&notebook())).unwrap();
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
     }
 }

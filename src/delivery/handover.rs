@@ -2,11 +2,13 @@
 
 use zeroize::Zeroizing;
 
-use crate::model::{Fingerprint, GenerationNumber, Lapse};
+use crate::model::{Fingerprint, GenerationNumber, IdentityName, Lapse};
 
 /// An identity on its way to a connector.
 #[derive(Clone)]
 pub struct Handover {
+    /// Whose.
+    pub identity: IdentityName,
     /// Which generation.
     pub generation: GenerationNumber,
     /// SHA-256 of its certificate.

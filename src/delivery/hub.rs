@@ -19,11 +19,18 @@ use tokio::{
     sync::{Semaphore, watch},
     task::JoinSet,
 };
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
-use super::{error::DeliveryError, handover::Handover, report};
+use super::{
+    error::DeliveryError,
+    exports::{Export, Exports},
+    handover::Handover,
+    report,
+};
 use crate::model::{
-    AppliedBy, Clock, ConnectorName, ConnectorReport, Fingerprint, Lapse, one_line,
+    AppliedBy, Clock, ConnectorName, ConnectorReport, Fingerprint, Lapse,
+    audit::{ExportOutcome, Receiver},
+    one_line,
 };
 
 /// Connections at once; more are made to wait.
@@ -45,6 +52,7 @@ pub struct HubState {
 pub struct ConnectorHub {
     seats: Mutex<BTreeMap<ConnectorName, Arc<Seat>>>,
     clock: Arc<dyn Clock>,
+    exports: Arc<dyn Exports>,
     count: AtomicU64,
 }
 
@@ -61,10 +69,11 @@ impl std::fmt::Debug for ConnectorHub {
 
 impl ConnectorHub {
     /// A hub without seats.
-    pub fn new(clock: Arc<dyn Clock>) -> Arc<Self> {
+    pub fn new(clock: Arc<dyn Clock>, exports: Arc<dyn Exports>) -> Arc<Self> {
         Arc::new(Self {
             seats: Mutex::default(),
             clock,
+            exports,
             count: AtomicU64::new(0),
         })
     }
@@ -179,7 +188,8 @@ impl ConnectorHub {
     }
 
     async fn converse(&self, stream: UnixStream) -> Result<(), LineError> {
-        let peer = stream.peer_cred().map_err(LineError::Read)?.uid();
+        let credentials = stream.peer_cred().map_err(LineError::Read)?;
+        let peer = credentials.uid();
         let ours = geteuid().as_raw();
         let mut lines = Lines::new(stream);
         if peer != ours && peer != 0 {
@@ -220,7 +230,13 @@ impl ConnectorHub {
         seat.state.send_modify(|state| {
             state.connections.insert(number, None);
         });
-        let ended = self.exchange(&name, number, &seat, &mut lines).await;
+        let receiver = Receiver::Socket {
+            uid: peer,
+            pid: credentials.pid(),
+        };
+        let ended = self
+            .exchange(&name, number, &seat, &receiver, &mut lines)
+            .await;
         seat.state.send_modify(|state| {
             state.connections.remove(&number);
         });
@@ -234,6 +250,7 @@ impl ConnectorHub {
         name: &ConnectorName,
         number: u64,
         seat: &Seat,
+        receiver: &Receiver,
         lines: &mut Lines<UnixStream>,
     ) -> Result<(), LineError> {
         let mut identity = seat.identity.subscribe();
@@ -258,11 +275,43 @@ impl ConnectorHub {
                     }
                     let laid = identity.borrow_and_update().clone();
                     if let Some(handover) = laid {
-                        lines.write(&FromDaemon::Identity(push(&handover))).await?;
+                        let export = Export::new(name, &handover, receiver.clone());
+                        if !self.let_out(&export, &handover, lines).await? {
+                            return Ok(());
+                        }
                     }
                 }
             }
         }
+    }
+
+    /// Lets a key out to a connection, and has it written down before and after. Whether the conversation goes on.
+    async fn let_out(
+        &self,
+        export: &Export,
+        handover: &Handover,
+        lines: &mut Lines<UnixStream>,
+    ) -> Result<bool, LineError> {
+        let begun = match self.exports.begin(export) {
+            Ok(begun) => begun,
+            Err(error) => {
+                error!(connector = %export.connector, "its key is not handed over, since that cannot be written down: {error}");
+                let reason = "the daemon cannot write to its store".to_owned();
+                return refuse(lines, reason).await.map(|()| false);
+            }
+        };
+        let written = lines.write(&FromDaemon::Identity(push(handover))).await;
+        let outcome = match &written {
+            Ok(()) => ExportOutcome::Delivered,
+            Err(error) => ExportOutcome::Failed {
+                why: error.to_string().into(),
+            },
+        };
+        let noted = self.exports.end(begun, export, outcome);
+        if let Err(error) = &noted {
+            error!(connector = %export.connector, "that it has its key cannot be written down: {error}");
+        }
+        written.map(|()| noted.is_ok())
     }
 
     fn seat_of(&self, connector: &ConnectorName) -> Option<Arc<Seat>> {

@@ -3,8 +3,10 @@
 //! Handing over a private key is an explicit act with a named receiver. What is published is whole or
 //! not there at all, has its owner and mode before it has content, and counts as applied only when the
 //! receiver was seen presenting it, or, for a program that cannot be asked, when its reload succeeded.
+//! That a key leaves is written down before it does, or it does not.
 
 mod error;
+mod exports;
 mod files;
 mod handover;
 mod hub;
@@ -13,6 +15,7 @@ mod reload;
 mod report;
 
 pub use error::DeliveryError;
+pub use exports::{Export, Exports, NotWrittenDown};
 pub use handover::Handover;
 pub use hub::{ConnectorHub, HubState};
 pub use publisher::{Publisher, Sinks};

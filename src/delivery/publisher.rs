@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeMap, future::Future, sync::Arc};
 
-use super::{ConnectorHub, Handover, Sink, error::DeliveryError, files, report};
+use super::{
+    ConnectorHub, Exports, Handover, Sink, error::DeliveryError, exports::Outlet, files, report,
+};
 use crate::model::{AppliedBy, ConnectorName, Fingerprint, GenerationNumber};
 
 /// Hands identities to connectors. Publishing the same generation twice is harmless.
@@ -23,12 +25,14 @@ pub trait Publisher: Send + Sync {
 }
 
 /// The sinks of a configuration.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Sinks {
     /// Where each connector is reached.
     pub sinks: BTreeMap<ConnectorName, Sink>,
     /// Those that hold a connection to us.
     pub hub: Arc<ConnectorHub>,
+    /// Who writes down which keys leave as files; the hub has its own.
+    pub exports: Arc<dyn Exports>,
 }
 
 impl Sinks {
@@ -60,14 +64,18 @@ impl Publisher for Sinks {
         connector: &ConnectorName,
         handover: Handover,
     ) -> Result<AppliedBy, DeliveryError> {
+        let outlet = Outlet {
+            exports: self.exports.as_ref(),
+            connector,
+        };
         let file_sink = match self.sink(connector)? {
             Sink::Socket => return self.hub.hand_over(connector, handover).await,
             Sink::Bundle(sink) => {
-                files::publish_bundle(sink, &handover)?;
+                files::publish_bundle(sink, &handover, outlet)?;
                 sink
             }
             Sink::Directory(sink) => {
-                files::publish_directory(sink, &handover)?;
+                files::publish_directory(sink, &handover, outlet)?;
                 sink
             }
         };

@@ -60,8 +60,8 @@ verbs = true
 
 [activation]
 canary = "0s"
-drain = "2s"
-confirm-within = "10s"
+drain = "10s"
+confirm-within = "30s"
 
 [retire]
 proof = "refused"

@@ -31,7 +31,7 @@ use crate::{
     model::{Fingerprint, SubjectRequest},
     records::{EngineKind, KeyFile, Records, RecordsError, Unlock},
     rotation::Next,
-    service::{IdentityAdd, IdentityView, Reply, Request, Service, system_clock},
+    service::{self, IdentityAdd, IdentityView, Reply, Request, Service, system_clock},
 };
 
 /// Mails between the partner and the filter.
@@ -56,7 +56,7 @@ impl Place {
             identity: name(IDENTITY),
         };
         let next = match self.service.get() {
-            Some(service) => match service.handle(show).await {
+            Some(service) => match service.handle(service.itself().actor.clone(), show).await {
                 Ok(Reply::Rotation(view)) => view.next.map(|decision| sentence(&decision.next)),
                 _ => None,
             },
@@ -290,7 +290,7 @@ struct Ops {
 
 impl Ops {
     async fn ask(&self, request: &'static str, what: Request) -> Result<Reply, DemoError> {
-        daemon::call(&self.socket, &what)
+        daemon::call(&self.socket, &service::command(), &what)
             .await
             .map_err(|source| DemoError::Asked { request, source })
     }

@@ -106,13 +106,9 @@ impl Inbound {
         Ok(Self {
             from: sender(&message),
             from_shown: one_line(message.header_raw(HeaderName::From).unwrap_or_default()),
-            message_id: message.message_id().map_or_else(
-                || {
-                    let digest = hex::encode(&digest(&SHA256, &raw).as_ref()[..16]);
-                    MessageId::from_header(&format!("{digest}@no-message-id"))
-                },
-                MessageId::from_header,
-            ),
+            message_id: message
+                .message_id()
+                .map_or_else(|| name_by_content(&raw), MessageId::from_header),
             answers: answers(&message),
             automation: automation(&message),
             signature: match signature {
@@ -128,6 +124,12 @@ impl Inbound {
             statement: Statement::read(&own_words(&text)),
         })
     }
+}
+
+/// What stands for the name of a mail that bears none, or none that can be read.
+pub fn name_by_content(raw: &[u8]) -> MessageId {
+    let digest = hex::encode(&digest(&SHA256, raw).as_ref()[..16]);
+    MessageId::from_header(&format!("{digest}@no-message-id"))
 }
 
 /// SHA-256 of a certificate.

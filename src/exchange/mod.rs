@@ -29,7 +29,9 @@ pub use code::{InvalidCode, NoRandomness, OneTimeCode};
 pub use compose::{ComposeError, Draft, Signed};
 pub use evaluate::{Expectations, OpenOffer, evaluate};
 pub use facts::{LetterFacts, Overlap, Sender};
-pub use inbox::{Inbound, InboundSignature, InboxError, LONGEST_MAIL, SignedStatement};
+pub use inbox::{
+    Inbound, InboundSignature, InboxError, LONGEST_MAIL, SignedStatement, name_by_content,
+};
 pub use mailer::{Mailer, SendError};
 pub use refusal::{Automation, Missing, Refusal};
 pub use smtp::{Security, SettingsError, SmtpMailer, SmtpSettings};

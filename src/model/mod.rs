@@ -4,6 +4,7 @@
 //! wrong once it exists (names, fingerprints, validities), a fact that was seen (certificate facts,
 //! evidence), or the story of a rotation with its one transition function.
 
+pub mod audit;
 mod certificate;
 mod code;
 mod evidence;

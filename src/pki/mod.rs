@@ -4,10 +4,12 @@
 //! people: its size is bounded, its texts are made printable, and whatever does not parse to the last
 //! byte is refused. Nothing here does I/O or asks for the time.
 
+mod armour;
 mod authority;
 mod chain;
 mod credentials;
 mod digest;
+pub mod foreign;
 mod inspect;
 mod issue;
 mod key;
@@ -26,7 +28,7 @@ pub use inspect::{InspectError, LARGEST_CERTIFICATE, inspect};
 pub use issue::{IssueError, random_serial, self_signed};
 pub use key::{KeyError, PrivateKey};
 pub use profile::{InvalidSerial, Profile};
-pub use public_key::PublicKey;
+pub use public_key::{PublicKey, key_facts};
 pub use request::{RequestError, VerifiedRequest};
 pub use revocation::{RevocationReason, Revoked};
 pub use subject::SubjectError;

@@ -3,25 +3,23 @@
 //!
 //! Whatever the wrapping, the bytes of each certificate come out as they went in: nothing is re-encoded.
 
-use base64::{Engine, engine::general_purpose::STANDARD};
 use der::{
     Decode, Reader, SliceReader, Tag, TagNumber, Tagged,
     asn1::{AnyRef, ObjectIdentifier},
     pem::LineEnding,
 };
 
-use super::{InspectError, inspect};
-use crate::model::one_line;
+use super::{
+    InspectError,
+    armour::{self, Block, Unterminated},
+    inspect,
+};
 
 /// The most bytes that are looked at.
 pub const LARGEST_INPUT: usize = 1024 * 1024;
 
 /// The most certificates that are taken from one input.
 pub const MOST_CERTIFICATES: usize = 64;
-
-const BEGIN: &str = "-----BEGIN ";
-const END: &str = "-----END ";
-const DASHES: &str = "-----";
 
 /// Text or bytes from which no certificates can be taken. Lines are counted from 1.
 #[derive(Debug, thiserror::Error)]
@@ -138,8 +136,8 @@ pub fn certificates_from_pem(input: &[u8]) -> Result<Vec<Vec<u8>>, PemError> {
         for block in blocks(&String::from_utf8_lossy(input))? {
             let line = block.line;
             match block.label.as_str() {
-                "CERTIFICATE" | "X509 CERTIFICATE" => found.take(&block.decode()?, Some(line))?,
-                "PKCS7" | "CMS" => found.take_bundle(&block.decode()?, Some(line))?,
+                "CERTIFICATE" | "X509 CERTIFICATE" => found.take(&decoded(&block)?, Some(line))?,
+                "PKCS7" | "CMS" => found.take_bundle(&decoded(&block)?, Some(line))?,
                 label if label.ends_with("PRIVATE KEY") => {
                     return Err(PemError::PrivateKey { line });
                 }
@@ -171,7 +169,7 @@ pub fn request_from_pem(input: &[u8]) -> Result<Vec<u8>, PemError> {
     }
     for block in blocks(&String::from_utf8_lossy(input))? {
         match block.label.as_str() {
-            "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST" => return block.decode(),
+            "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST" => return decoded(&block),
             label if label.ends_with("PRIVATE KEY") => {
                 return Err(PemError::PrivateKey { line: block.line });
             }
@@ -194,6 +192,11 @@ pub fn request_pem(der: &[u8]) -> String {
 /// A revocation list as PEM.
 pub fn crl_pem(der: &[u8]) -> String {
     encode("X509 CRL", der)
+}
+
+/// A public key as PEM, label `PUBLIC KEY` (RFC 7468 §13).
+pub fn public_key_pem(info: &[u8]) -> String {
+    encode("PUBLIC KEY", info)
 }
 
 /// RFC 7468: lines of 64, LF, in a string that never grows (private keys pass here as well).
@@ -244,76 +247,27 @@ impl Found {
     }
 }
 
-/// One block between markers.
-struct Block {
-    label: String,
-    line: usize,
-    text: String,
-}
-
-impl Block {
-    fn decode(&self) -> Result<Vec<u8>, PemError> {
-        STANDARD
-            .decode(&self.text)
-            .map_err(|source| PemError::Base64 {
-                label: self.label.clone(),
-                line: self.line,
-                source,
-            })
-    }
-}
-
-/// All blocks of a text. Private keys are found but their text is not kept.
-fn blocks(text: &str) -> Result<Vec<Block>, PemError> {
-    let mut found = Vec::new();
-    let mut open: Option<Block> = None;
-    for (index, line) in text.lines().enumerate() {
-        let line = unquoted(line);
-        let label_of = |marker| {
-            line.strip_prefix(marker)
-                .and_then(|rest| rest.strip_suffix(DASHES))
-                .map(one_line)
-        };
-        if let Some(label) = label_of(BEGIN) {
-            if let Some(block) = open {
-                return Err(block.unterminated());
-            }
-            open = Some(Block {
-                label,
-                line: index + 1,
-                text: String::new(),
-            });
-        } else if let Some(label) = label_of(END) {
-            match open.take() {
-                Some(block) if block.label == label => found.push(block),
-                Some(block) => return Err(block.unterminated()),
-                None => {}
-            }
-        } else if let Some(block) = &mut open
-            && !block.label.ends_with("PRIVATE KEY")
-        {
-            block.text.extend(line.split_whitespace());
+/// All blocks of a text.
+fn blocks(text: &str) -> Result<Vec<Block<'_>>, PemError> {
+    armour::blocks(text).map_err(|Unterminated { label, line }| {
+        if label.ends_with("PRIVATE KEY") {
+            PemError::PrivateKey { line }
+        } else {
+            PemError::Unterminated { label, line }
         }
-    }
-    open.map_or(Ok(found), |block| Err(block.unterminated()))
+    })
 }
 
-impl Block {
-    fn unterminated(self) -> PemError {
-        if self.label.ends_with("PRIVATE KEY") {
-            return PemError::PrivateKey { line: self.line };
-        }
-        PemError::Unterminated {
-            label: self.label,
-            line: self.line,
-        }
-    }
-}
-
-/// The line without what mail programs put before and after it.
-fn unquoted(line: &str) -> &str {
-    line.trim_start_matches(|c: char| c == '>' || c == '\u{feff}' || c.is_whitespace())
-        .trim_end()
+/// What a block decodes to.
+fn decoded(block: &Block<'_>) -> Result<Vec<u8>, PemError> {
+    block
+        .decode()
+        .map(|bytes| bytes.to_vec())
+        .map_err(|source| PemError::Base64 {
+            label: block.label.clone(),
+            line: block.line,
+            source,
+        })
 }
 
 /// Whether it begins like a ContentInfo (RFC 5652 §3), whose first element is an object identifier; that of
@@ -325,7 +279,7 @@ fn is_signed_data(der: &[u8]) -> bool {
 }
 
 /// The certificates of a "certs-only" SignedData (RFC 5652 §5.1), each as the very bytes that stand there.
-fn bundled(der: &[u8]) -> der::Result<Vec<&[u8]>> {
+pub(super) fn bundled(der: &[u8]) -> der::Result<Vec<&[u8]>> {
     let mut reader = SliceReader::new(der)?;
     let content = reader.sequence(|info| {
         if ObjectIdentifier::decode(info)? != const_oid::db::rfc5911::ID_SIGNED_DATA {

@@ -48,6 +48,11 @@ impl PublicKey {
         self.algorithm
     }
 
+    /// The content of the BIT STRING inside.
+    pub(super) fn bits(&self) -> &[u8] {
+        &self.bits
+    }
+
     /// SHA-256 over [`Self::info`].
     pub fn key_id(&self) -> KeyId {
         self.key_id
@@ -81,6 +86,12 @@ impl rcgen::PublicKeyData for PublicKey {
             KeyAlgorithm::Ed25519 => &rcgen::PKCS_ED25519,
         }
     }
+}
+
+/// Kind and id of the key that a SubjectPublicKeyInfo describes, if it is one of ours. Says nothing of whether
+/// anybody has its private half.
+pub fn key_facts(public_key_info: &[u8]) -> Option<(KeyAlgorithm, KeyId)> {
+    Some((key_algorithm(public_key_info)?, key_id(public_key_info)))
 }
 
 /// The id of the key that this SubjectPublicKeyInfo describes.

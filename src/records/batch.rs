@@ -10,12 +10,14 @@ use super::{
 };
 use crate::model::{
     Generation, GenerationNumber, Identity, IdentityName, IssuerName, MessageId, PendingCode,
+    audit::Action,
     rotation::{Event, RotationId},
 };
 
-/// Changes that become durable together or not at all.
+/// Changes that become durable together or not at all, with what the audit log tells of them.
 pub struct Batch {
     transaction: Transaction,
+    told: Vec<Action>,
 }
 
 impl Default for Batch {
@@ -29,7 +31,14 @@ impl Batch {
     pub fn new() -> Self {
         Self {
             transaction: Transaction::new(),
+            told: Vec::new(),
         }
+    }
+
+    /// Tells of it in the audit log.
+    pub fn tell(mut self, action: Action) -> Self {
+        self.told.push(action);
+        self
     }
 
     /// Writes an identity in the place of the version that was read.
@@ -108,8 +117,8 @@ impl Batch {
         self
     }
 
-    pub(super) fn into_transaction(self) -> Transaction {
-        self.transaction
+    pub(super) fn into_parts(self) -> (Transaction, Vec<Action>) {
+        (self.transaction, self.told)
     }
 
     fn put(
@@ -129,7 +138,7 @@ impl Batch {
     }
 }
 
-fn encode(value: &impl Serialize) -> Zeroizing<Vec<u8>> {
+pub(super) fn encode(value: &impl Serialize) -> Zeroizing<Vec<u8>> {
     Zeroizing::new(
         serde_json::to_vec(value).expect("records have string keys and no fallible serializers"),
     )

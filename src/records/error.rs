@@ -1,6 +1,9 @@
 //! What can go wrong between a record and its meaning.
 
-use crate::model::rotation::{IllegalTransition, RotationId};
+use crate::{
+    model::rotation::{IllegalTransition, RotationId},
+    pki::KeyError,
+};
 
 /// Why a record could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +27,9 @@ pub enum RecordsError {
         #[source]
         source: IllegalTransition,
     },
+    /// The audit log's own key cannot be made or used. What cannot be told of is not done.
+    #[error("the audit log cannot be signed")]
+    LogKey(#[from] KeyError),
     /// There is no such journal.
     #[error("there is no rotation {rotation}; `countersign identity list` shows what there is")]
     NoSuchRotation {

@@ -6,7 +6,8 @@ use jiff::Timestamp;
 
 use super::{Batch, Records, RecordsError, Versioned};
 use crate::model::{
-    GenerationNumber, Identity, KeyState,
+    Generation, GenerationNumber, Identity, KeyState,
+    audit::{Action, Author, told},
     rotation::{Event, Fact, Rotation, RotationId},
 };
 
@@ -53,6 +54,7 @@ impl Records {
     pub fn plan(
         &self,
         identity: &Versioned<Identity>,
+        author: &Author,
         at: Timestamp,
         fact: Fact,
     ) -> Result<Rotation, RecordsError> {
@@ -63,11 +65,16 @@ impl Records {
         identity.value.slots = rotation.slots();
         identity.value.newest = Some(rotation.to());
         identity.value.rotation = Some(rotation.to());
-        self.commit(
-            Batch::new()
-                .identity(&identity)
-                .event(&rotation.id, 1, &event),
-        )?;
+        let mut batch = Batch::new()
+            .identity(&identity)
+            .event(&rotation.id, 1, &event);
+        if identity.version == 0 {
+            batch = batch.tell(added(&identity.value));
+        }
+        for action in told(None, &rotation, &event.fact) {
+            batch = batch.tell(action);
+        }
+        self.commit(author, at, batch)?;
         Ok(rotation)
     }
 
@@ -78,6 +85,7 @@ impl Records {
     pub fn note(
         &self,
         id: &RotationId,
+        author: &Author,
         at: Timestamp,
         mut batch: Batch,
         fact: impl FnOnce(&Rotation) -> Option<Fact>,
@@ -94,6 +102,7 @@ impl Records {
         };
         let event = Event { at, fact };
         let (old_state, new_state) = (rotation.old_key_state(), rotation.new_key_state());
+        let before = rotation.clone();
         let after = rotation
             .after(&event)
             .map_err(|source| RecordsError::IllegalFact { source })?;
@@ -114,7 +123,10 @@ impl Records {
         if after.new_key_state() != new_state {
             batch = self.key_state(batch, id, after.to(), after.new_key_state(), at)?;
         }
-        self.commit(batch.event(id, next, &event))?;
+        for action in told(Some(&before), &after, &event.fact) {
+            batch = batch.tell(action);
+        }
+        self.commit(author, at, batch.event(id, next, &event))?;
         Ok(Some(after))
     }
 
@@ -130,6 +142,10 @@ impl Records {
             return Ok(batch);
         };
         generation.value.key_state = state;
+        let batch = match key_moved(&generation.value) {
+            Some(action) => batch.tell(action),
+            None => batch,
+        };
         if state == KeyState::Destroyed {
             generation.value.destroyed_at = Some(at);
             return Ok(batch
@@ -138,6 +154,52 @@ impl Records {
         }
         Ok(batch.generation(&generation))
     }
+}
+
+fn added(identity: &Identity) -> Action {
+    let names = &identity.subject.dns_names;
+    Action::IdentityAdded {
+        identity: identity.name.clone(),
+        issuer: identity.issuer.clone(),
+        policy: identity.policy.clone(),
+        names: names.iter().map(|name| name.as_str().into()).collect(),
+    }
+}
+
+/// What is to be told of a key that has come into another state.
+fn key_moved(generation: &Generation) -> Option<Action> {
+    let state = generation.key_state;
+    let identity = generation.identity.clone();
+    let (generation, key) = (generation.number, generation.key_id);
+    Some(match state {
+        // That it was made was told when it was made.
+        KeyState::PreActivation => return None,
+        KeyState::Active => Action::KeyActivated {
+            identity,
+            generation,
+            key,
+        },
+        KeyState::Suspended => Action::KeySuspended {
+            identity,
+            generation,
+            key,
+        },
+        KeyState::Deactivated => Action::KeyDeactivated {
+            identity,
+            generation,
+            key,
+        },
+        KeyState::Compromised => Action::KeyCompromised {
+            identity,
+            generation,
+            key,
+        },
+        KeyState::Destroyed => Action::KeyDestroyed {
+            identity,
+            generation,
+            key,
+        },
+    })
 }
 
 pub(super) fn stream(rotation: &RotationId) -> String {

@@ -4,6 +4,7 @@
 //! key, its generation and the fact that it was made. Whoever changes a record names the version that it
 //! has seen, so that of two who change it at once one wins and the other is told.
 
+pub mod audit;
 mod authority;
 mod batch;
 mod error;
@@ -55,6 +56,7 @@ pub struct Versioned<T> {
 pub struct Records {
     store: Store,
     turn: Mutex<()>,
+    log: audit::Log,
 }
 
 impl Records {
@@ -63,6 +65,7 @@ impl Records {
         Self {
             store,
             turn: Mutex::new(()),
+            log: audit::Log::default(),
         }
     }
 
@@ -150,11 +153,6 @@ impl Records {
     /// The one-time code that belongs to a letter.
     pub fn code(&self, letter: &MessageId) -> Result<Option<Versioned<PendingCode>>, RecordsError> {
         self.read(CODES, &mail_id(letter))
-    }
-
-    /// Writes a batch: all of it, durably, or nothing.
-    pub fn commit(&self, batch: Batch) -> Result<(), RecordsError> {
-        Ok(self.store.transact(batch.into_transaction())?)
     }
 
     fn read<T: DeserializeOwned>(

@@ -13,6 +13,7 @@ use crate::{
     exchange::Mailer,
     model::{
         Clock, IdentityName,
+        audit::Author,
         rotation::{Fact, Rotation, RotationId, Step},
     },
     probe::Prober,
@@ -37,6 +38,8 @@ impl Observer for Silent {
 
 /// Everything that a rotation acts with.
 pub struct Driver<'a, M, P, B> {
+    /// On whose behalf.
+    pub author: &'a Author,
     /// What we remember.
     pub records: &'a Records,
     /// What the configuration says.
@@ -173,7 +176,7 @@ impl<M: Mailer, P: Prober, B: Publisher> Driver<'_, M, P, B> {
     ) -> Result<(), RecordsError> {
         let at = self.clock.now();
         let mut noted = None;
-        let after = self.records.note(id, at, batch, |rotation| {
+        let after = self.records.note(id, self.author, at, batch, |rotation| {
             noted = fact(rotation);
             noted.clone()
         })?;

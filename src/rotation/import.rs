@@ -9,6 +9,7 @@ use super::{
 use crate::{
     model::{
         Fingerprint, HexBytes, IdentityName, PolicyName,
+        audit::Author,
         rotation::{Fact, Rotation, RotationId},
     },
     pki,
@@ -51,6 +52,7 @@ pub enum ImportError {
 pub fn import_chain(
     records: &Records,
     setting: &Setting,
+    author: &Author,
     identity: &IdentityName,
     file: &[u8],
     now: Timestamp,
@@ -95,7 +97,7 @@ pub fn import_chain(
     generation.value.chain = chain.into_iter().map(HexBytes).collect();
     generation.value.leaf = Some(leaf);
     let batch = Batch::new().generation(&generation);
-    let rotation = records.note(&id, now, batch, |_| {
+    let rotation = records.note(&id, author, now, batch, |_| {
         Some(Fact::Imported {
             fingerprint,
             not_after,

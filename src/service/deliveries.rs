@@ -4,7 +4,9 @@
 use super::{FaultSource, Service, ServiceError};
 use crate::{
     delivery::{Publisher, Sink},
-    model::{ConnectorName, Destination, GenerationNumber, Identity, rotation::RotationId},
+    model::{
+        ConnectorName, Destination, GenerationNumber, Identity, audit::Author, rotation::RotationId,
+    },
     rotation::handover,
 };
 
@@ -32,19 +34,21 @@ impl Service {
         if let Some((identity, generation)) = self.wanted(name, destination)? {
             let setting = self.setting(&identity)?;
             let credentials = self.credentials(&identity, generation)?;
-            self.hub()
-                .lay_out(name, handover(&credentials, generation, &setting.policy));
+            self.hub().lay_out(
+                name,
+                handover(&identity.name, &credentials, generation, &setting.policy),
+            );
         }
         Ok(())
     }
 
     /// Publishes to every reader of files that lacks what it should have.
-    pub async fn deliver_missing(&self) {
+    pub async fn deliver_missing(&self, by: &Author) {
         let config = self.config();
         let mut faults = Vec::new();
         for (name, connector) in &config.connectors {
             if let Sink::Bundle(_) | Sink::Directory(_) = connector.sink
-                && let Err(error) = self.deliver(name, &connector.destination).await
+                && let Err(error) = self.deliver(by, name, &connector.destination).await
             {
                 faults.push(format!("connector {name}: {error}"));
             }
@@ -54,6 +58,7 @@ impl Service {
 
     async fn deliver(
         &self,
+        by: &Author,
         name: &ConnectorName,
         destination: &Destination,
     ) -> Result<(), ServiceError> {
@@ -64,13 +69,18 @@ impl Service {
         if self.is_being_switched(name, &identity)? {
             return Ok(());
         }
-        let ports = self.ports(&identity)?;
+        let ports = self.ports(by, &identity)?;
         let credentials = self.credentials(&identity, generation)?;
         if ports.sinks.published(name) == Some(credentials.fingerprint()) {
             return Ok(());
         }
         tracing::info!(connector = %name, identity = %identity.name, %generation, "publishing what it lacks");
-        let handover = handover(&credentials, generation, &ports.setting.policy);
+        let handover = handover(
+            &identity.name,
+            &credentials,
+            generation,
+            &ports.setting.policy,
+        );
         let published = ports.sinks.publish(name, handover).await;
         published
             .map(drop)

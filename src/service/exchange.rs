@@ -2,13 +2,18 @@
 
 use super::{
     InboxView, LetterView, RotationView, Service, ServiceError, Statement, error::chain,
-    rotations::signed_name,
+    rotations::signed_name, who::digest,
 };
 use crate::{
-    exchange::{Expectations, Inbound, OpenOffer, Refusal, evaluate, smime::DecryptionKey},
+    exchange::{
+        Expectations, Inbound, InboxError, OpenOffer, Refusal, evaluate, name_by_content,
+        smime::DecryptionKey,
+    },
     model::{
         Acknowledgement, Channel, Destination, EmailAddress, IdentityName, LetterKind, MessageId,
-        Role, one_line,
+        Role,
+        audit::{Action, Author},
+        one_line,
         rotation::{Fact, Rotation, Step},
     },
     records::{Batch, InboxRecord, Versioned},
@@ -16,7 +21,11 @@ use crate::{
 
 impl Service {
     /// Typed by one of us: the fingerprint must be the one that was offered, the contact one on file.
-    pub(super) fn acknowledge(&self, statement: Statement) -> Result<RotationView, ServiceError> {
+    pub(super) fn acknowledge(
+        &self,
+        by: &Author,
+        statement: Statement,
+    ) -> Result<RotationView, ServiceError> {
         let rotation = self.current_rotation(&statement.identity)?;
         let destination = &statement.destination;
         let leg = rotation.legs.get(destination).filter(|leg| !leg.left);
@@ -71,14 +80,20 @@ impl Service {
             },
             at: self.clock.now(),
         };
-        self.note(&statement.identity, &Fact::Acknowledged { acknowledgement })
+        self.note(
+            by,
+            &statement.identity,
+            &Fact::Acknowledged { acknowledgement },
+        )
     }
 
     /// A mail, as a mail filter hands it over. Whatever it is, it is kept with what it was taken for.
-    pub(super) fn receive(&self, mail: &[u8]) -> Result<LetterView, ServiceError> {
+    pub(super) fn receive(&self, by: &Author, mail: &[u8]) -> Result<LetterView, ServiceError> {
         let now = self.clock.now();
-        let inbound = Inbound::parse_with(mail, &self.mail_keys()?)
-            .map_err(|error| ServiceError::refused(chain(&error)))?;
+        let inbound = match Inbound::parse_with(mail, &self.mail_keys()?) {
+            Ok(inbound) => inbound,
+            Err(error) => return Err(self.unreadable(mail, &error)?),
+        };
         let id = &inbound.message_id;
         let known = self.records.inbound(id)?;
         if let Some(known) = known.as_ref().filter(|known| known.value.accepted) {
@@ -116,7 +131,14 @@ impl Service {
             judgement: judgement.clone(),
         };
         let version = known.map_or(0, |old| old.version);
-        let mut batch = Batch::new().inbound(
+        let weighed = Action::MailWeighed {
+            message_id: id.clone(),
+            from: record.from.clone(),
+            digest: digest(mail),
+            accepted: record.accepted,
+            judgement: judgement.as_str().into(),
+        };
+        let mut batch = Batch::new().tell(weighed).inbound(
             id,
             &Versioned {
                 version,
@@ -141,7 +163,7 @@ impl Service {
                         batch = batch.code(letter, &code);
                     }
                 }
-                self.note_with(identity, batch, &Fact::Acknowledged { acknowledgement })?;
+                self.note_with(by, identity, batch, &Fact::Acknowledged { acknowledgement })?;
                 Ok(LetterView {
                     schema: 1,
                     accepted: true,
@@ -150,9 +172,9 @@ impl Service {
             }
             Err(refusal) => {
                 tracing::warn!(mail = %id, "refused as an acknowledgement: {judgement}");
-                self.records.commit(batch)?;
+                self.records.commit(by, now, batch)?;
                 if let Refusal::Declined { contact, reason } = &refusal {
-                    self.declined(&inbound, &offers, contact, reason)?;
+                    self.declined(by, &inbound, &offers, contact, reason)?;
                 }
                 let error = ServiceError::refused(judgement);
                 Err(match refusal.remedy() {
@@ -161,6 +183,28 @@ impl Service {
                 })
             }
         }
+    }
+
+    /// A mail filter drops what was refused: what could not be read would be gone without a trace, and it may
+    /// have been the answer.
+    fn unreadable(&self, mail: &[u8], error: &InboxError) -> Result<ServiceError, ServiceError> {
+        let (id, judgement) = (name_by_content(mail), chain(error));
+        tracing::warn!(mail = %id, "refused as an acknowledgement: {judgement}");
+        let record = InboxRecord {
+            message_id: Some(id.clone()),
+            from: None,
+            received_at: self.clock.now(),
+            accepted: false,
+            judgement: judgement.clone(),
+        };
+        let record = Versioned {
+            version: self.records.inbound(&id)?.map_or(0, |known| known.version),
+            value: record,
+        };
+        self.records.commit(Batch::new().inbound(&id, &record))?;
+        Ok(ServiceError::refused(judgement).hint(
+            "look for the mail in the mailbox; ask for another, or `exchange acknowledge` after a call",
+        ))
     }
 
     /// What opens replies that were encrypted to us: the key that our letters are signed with.
@@ -183,6 +227,7 @@ impl Service {
     /// A contact said no: to the letter that was answered, or to everything that was offered to their organisation.
     fn declined(
         &self,
+        by: &Author,
         inbound: &Inbound,
         offers: &[(IdentityName, OpenOffer)],
         contact: &EmailAddress,
@@ -216,6 +261,7 @@ impl Service {
                     reason.to_owned(),
                 );
                 self.note(
+                    by,
                     identity,
                     &Fact::Declined {
                         destination,

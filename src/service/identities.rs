@@ -7,6 +7,7 @@ use super::{
 use crate::{
     model::{
         Generation, GenerationNumber, Identity, IdentityName, Slots,
+        audit::Author,
         rotation::{Fact, RotationReason},
     },
     pki::pem,
@@ -17,6 +18,7 @@ use crate::{
 impl Service {
     pub(super) async fn add_identity(
         &self,
+        by: &Author,
         add: IdentityAdd,
     ) -> Result<IdentityView, ServiceError> {
         let config = self.config();
@@ -61,8 +63,8 @@ impl Service {
             rotation: None,
         };
         // Everything that it points at has to be there before anything is written.
-        let ports = self.ports(&identity)?;
-        self.driver(&ports)
+        let ports = self.ports(by, &identity)?;
+        self.driver(by, &ports)
             .rehearse(&identity)
             .await
             .map_err(|error| match error {
@@ -73,19 +75,21 @@ impl Service {
             })?;
         let name = identity.name.clone();
         self.plan(
+            by,
             &Versioned {
                 version: 0,
                 value: identity,
             },
             RotationReason::Initial,
         )?;
-        self.prepare(&name).await?;
+        self.prepare(by, &name).await?;
         self.identity_view(&name)
     }
 
     /// Plans the rotation to the next generation.
     pub(super) fn plan(
         &self,
+        by: &Author,
         identity: &Versioned<Identity>,
         reason: RotationReason,
     ) -> Result<(), ServiceError> {
@@ -108,20 +112,21 @@ impl Service {
             scope: setting.scope,
         };
         let at = self.clock.now();
-        let rotation = self.records.plan(identity, at, fact.clone())?;
+        let rotation = self.records.plan(identity, by, at, fact.clone())?;
         self.observer.noted(&rotation, at, &fact);
         Ok(())
     }
 
     pub(super) fn import(
         &self,
+        by: &Author,
         identity: &IdentityName,
         file: &[u8],
     ) -> Result<RotationView, ServiceError> {
         let found = self.existing(identity)?;
         let setting = self.setting(&found.value)?;
-        let (rotation, _) =
-            import_chain(&self.records, &setting, identity, file, self.clock.now())?;
+        let now = self.clock.now();
+        let (rotation, _) = import_chain(&self.records, &setting, by, identity, file, now)?;
         self.rotation_view(&rotation)
     }
 

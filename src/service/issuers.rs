@@ -7,8 +7,9 @@ use zeroize::Zeroizing;
 use super::{PemView, Service, ServiceError, error::chain};
 use crate::{
     model::{
-        ExtendedKeyUsage, HexBytes, IssuerKind, IssuerName, KeyAlgorithm, Lapse, SubjectRequest,
-        Validity,
+        ExtendedKeyUsage, Fingerprint, HexBytes, IssuerKind, IssuerName, KeyAlgorithm, Lapse,
+        SubjectRequest, Validity,
+        audit::{Action, Author},
     },
     pki::{self, CertificateAuthority, PrivateKey, Profile, pem},
     records::{AuthorityRecord, Batch, SecretBytes, SignerRecord, Versioned},
@@ -33,6 +34,7 @@ const SIGNER_KEY: KeyAlgorithm = KeyAlgorithm::Rsa3072;
 impl Service {
     pub(super) fn create_authority(
         &self,
+        by: &Author,
         issuer: &IssuerName,
         common_name: &str,
     ) -> Result<PemView, ServiceError> {
@@ -86,13 +88,19 @@ impl Service {
             crl_number: 0,
             created_at: now,
         };
-        self.records.commit(Batch::new().authority(
+        let created = Action::AuthorityCreated {
+            issuer: issuer.clone(),
+            root: fingerprint(root.certificate())?,
+            issuing: fingerprint(issuing.certificate())?,
+        };
+        let batch = Batch::new().authority(
             issuer,
             &Versioned {
                 version: 0,
                 value: record,
             },
-        ))?;
+        );
+        self.records.commit(by, now, batch.tell(created))?;
         self.authority_chain(issuer)
     }
 
@@ -105,7 +113,11 @@ impl Service {
     }
 
     /// The revocation list, issued anew: its number grows and its dates move on.
-    pub(super) fn revocation_list(&self, issuer: &IssuerName) -> Result<PemView, ServiceError> {
+    pub(super) fn revocation_list(
+        &self,
+        by: &Author,
+        issuer: &IssuerName,
+    ) -> Result<PemView, ServiceError> {
         let mut record = self.authority_record(issuer)?;
         let authority =
             issuing_authority(&record.value).map_err(|error| ServiceError::from_error(&error))?;
@@ -124,8 +136,13 @@ impl Service {
         let list = authority
             .revocation_list(&revoked, record.value.crl_number, now, CRL.after(now))
             .map_err(|error| ServiceError::from_error(&error))?;
-        self.records
-            .commit(Batch::new().authority(issuer, &record))?;
+        let issued = Action::RevocationListIssued {
+            issuer: issuer.clone(),
+            number: record.value.crl_number,
+            revoked: revoked.len() as u64,
+        };
+        let batch = Batch::new().authority(issuer, &record);
+        self.records.commit(by, now, batch.tell(issued))?;
         Ok(PemView {
             schema: 1,
             what: format!("revocation list {} of {issuer}", record.value.crl_number),
@@ -135,7 +152,11 @@ impl Service {
     }
 
     /// A certificate for signing letters from the local authority.
-    pub(super) fn create_signer(&self, issuer: &IssuerName) -> Result<PemView, ServiceError> {
+    pub(super) fn create_signer(
+        &self,
+        by: &Author,
+        issuer: &IssuerName,
+    ) -> Result<PemView, ServiceError> {
         let config = self.config();
         let mail = config.mail.as_ref().ok_or_else(|| {
             ServiceError::refused("no mail address of ours is configured")
@@ -160,12 +181,14 @@ impl Service {
                 &Profile::Email(mail.from.clone()),
             )
             .map_err(|error| ServiceError::from_error(&error))?;
-        self.keep_signer(&key, vec![certificate, record.issuing.0, record.root.0])
+        let chain = vec![certificate, record.issuing.0, record.root.0];
+        self.keep_signer(by, &key, chain, false)
     }
 
     /// A certificate for signing letters from elsewhere.
     pub(super) fn import_signer(
         &self,
+        by: &Author,
         key: &str,
         chain_pem: &[u8],
     ) -> Result<PemView, ServiceError> {
@@ -197,7 +220,7 @@ impl Service {
                 leaf.validity.not_after()
             )));
         }
-        self.keep_signer(&key, ordered)
+        self.keep_signer(by, &key, ordered, true)
     }
 
     pub(super) fn signer_chain(&self) -> Result<PemView, ServiceError> {
@@ -213,8 +236,10 @@ impl Service {
 
     fn keep_signer(
         &self,
+        by: &Author,
         key: &PrivateKey,
         certificates: Vec<Vec<u8>>,
+        imported: bool,
     ) -> Result<PemView, ServiceError> {
         let leaf =
             pki::inspect(&certificates[0]).map_err(|error| ServiceError::from_error(&error))?;
@@ -224,10 +249,17 @@ impl Service {
             leaf,
         };
         let version = self.records.signer()?.map_or(0, |old| old.version);
-        self.records.commit(Batch::new().signer(&Versioned {
+        let installed = Action::SignerInstalled {
+            certificate: record.leaf.fingerprint,
+            key: key.key_id(),
+            imported,
+        };
+        let batch = Batch::new().signer(&Versioned {
             version,
             value: record,
-        }))?;
+        });
+        self.records
+            .commit(by, self.clock.now(), batch.tell(installed))?;
         self.signer_chain()
     }
 
@@ -241,6 +273,12 @@ impl Service {
             ))
         })
     }
+}
+
+fn fingerprint(certificate: &[u8]) -> Result<Fingerprint, ServiceError> {
+    pki::inspect(certificate)
+        .map(|facts| facts.fingerprint)
+        .map_err(|error| ServiceError::from_error(&error))
 }
 
 fn serial() -> Result<crate::model::SerialNumber, ServiceError> {

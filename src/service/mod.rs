@@ -9,12 +9,14 @@ mod exchange;
 mod identities;
 mod issuers;
 mod keyring;
+mod ledger;
 mod probing;
 mod request;
 mod rotations;
 mod standing;
 mod status;
 mod views;
+mod who;
 mod wiring;
 
 use std::{
@@ -35,12 +37,17 @@ pub use views::{
     ConnectorView, DestinationView, EventView, GenerationView, IdentityView, InboxView, LetterView,
     PemView, RenewView, RotationView, StatusView,
 };
+pub use who::{claims_of_process, command, login_of};
 pub use wiring::{SystemClock, system_clock};
 
+use self::ledger::Ledger;
 use crate::{
     config::Config,
     delivery::ConnectorHub,
-    model::{Clock, IdentityName},
+    model::{
+        Clock, IdentityName,
+        audit::{Action, Actor, Author},
+    },
     records::Records,
     rotation::{Observer, Silent},
 };
@@ -58,13 +65,15 @@ pub enum FaultSource {
 
 /// One open store with its configuration, and everything that can be asked of it.
 pub struct Service {
-    records: Records,
+    records: Arc<Records>,
     config: ArcSwap<Config>,
     hub: Arc<ConnectorHub>,
     clock: Arc<dyn Clock>,
     observer: Arc<dyn Observer>,
     faults: Mutex<BTreeMap<FaultSource, Vec<String>>>,
     since: Option<Timestamp>,
+    /// What it does at its own pace.
+    itself: Author,
     /// One rotation is driven by one task at a time.
     driving: Mutex<BTreeMap<IdentityName, Arc<tokio::sync::Mutex<()>>>>,
     /// Something happened after which rotations should be looked at again.
@@ -79,7 +88,13 @@ impl Service {
         clock: Arc<dyn Clock>,
         since: Option<Timestamp>,
     ) -> Self {
-        let hub = ConnectorHub::new(clock.clone());
+        let (records, itself) = (Arc::new(records), Author::new(who::itself()));
+        let ledger = Ledger {
+            records: records.clone(),
+            clock: clock.clone(),
+            author: itself.clone(),
+        };
+        let hub = ConnectorHub::new(clock.clone(), Arc::new(ledger));
         Self {
             records,
             config: ArcSwap::from_pointee(config),
@@ -88,6 +103,7 @@ impl Service {
             observer: Arc::new(Silent),
             faults: Mutex::default(),
             since,
+            itself,
             driving: Mutex::default(),
             changed: Notify::new(),
         }
@@ -130,6 +146,19 @@ impl Service {
             .collect()
     }
 
+    /// The author of what the program does by itself.
+    pub fn itself(&self) -> &Author {
+        &self.itself
+    }
+
+    fn ledger(&self, author: Author) -> Ledger {
+        Ledger {
+            records: self.records.clone(),
+            clock: self.clock.clone(),
+            author,
+        }
+    }
+
     /// What time it is.
     pub fn clock(&self) -> &dyn Clock {
         self.clock.as_ref()
@@ -151,13 +180,27 @@ impl Service {
         &self.hub
     }
 
-    /// Answers a request.
-    pub async fn handle(&self, request: Request) -> Result<Reply, ServiceError> {
-        let changes = !request.is_read_only();
-        let reply = match request {
+    /// Answers a request. What it changes is told of in the audit log with what it changes; a refusal is told of
+    /// when it would have changed something.
+    pub async fn handle(&self, actor: Actor, request: Request) -> Result<Reply, ServiceError> {
+        if request.is_read_only() {
+            return self.answer(&Author::new(actor), request).await;
+        }
+        let by = Author::new(actor).on(request.name());
+        let about = request.about();
+        let answered = self.answer(&by, request).await;
+        match &answered {
+            Ok(_) => self.changed.notify_one(),
+            Err(refusal) => self.tell_refusal(&by, about, refusal),
+        }
+        answered
+    }
+
+    async fn answer(&self, by: &Author, request: Request) -> Result<Reply, ServiceError> {
+        Ok(match request {
             Request::Status => Reply::Status(self.status()?),
-            Request::Renew => Reply::Renewed(self.renew().await?),
-            Request::IdentityAdd(add) => Reply::Identity(self.add_identity(add).await?),
+            Request::Renew => Reply::Renewed(self.renew(by).await?),
+            Request::IdentityAdd(add) => Reply::Identity(self.add_identity(by, add).await?),
             Request::IdentityList => Reply::Identities {
                 schema: 1,
                 identities: self.identities()?,
@@ -169,38 +212,40 @@ impl Service {
                 generation,
             } => Reply::Pem(self.certificate(&identity, generation)?),
             Request::IdentityImport { identity, file } => {
-                Reply::Rotation(self.import(&identity, &file)?)
+                Reply::Rotation(self.import(by, &identity, &file)?)
             }
             Request::IssuerCreate {
                 issuer,
                 common_name,
-            } => Reply::Pem(self.create_authority(&issuer, &common_name)?),
+            } => Reply::Pem(self.create_authority(by, &issuer, &common_name)?),
             Request::IssuerShow { issuer } => Reply::Pem(self.authority_chain(&issuer)?),
-            Request::IssuerCrl { issuer } => Reply::Pem(self.revocation_list(&issuer)?),
-            Request::SignerCreate { issuer } => Reply::Pem(self.create_signer(&issuer)?),
+            Request::IssuerCrl { issuer } => Reply::Pem(self.revocation_list(by, &issuer)?),
+            Request::SignerCreate { issuer } => Reply::Pem(self.create_signer(by, &issuer)?),
             Request::SignerImport { key, chain } => {
-                Reply::Pem(self.import_signer(&key, chain.as_bytes())?)
+                Reply::Pem(self.import_signer(by, &key, chain.as_bytes())?)
             }
             Request::SignerShow => Reply::Pem(self.signer_chain()?),
-            Request::RotationStart { identity } => Reply::Rotation(self.start_rotation(&identity)?),
+            Request::RotationStart { identity } => {
+                Reply::Rotation(self.start_rotation(by, &identity)?)
+            }
             Request::RotationShow { identity } => Reply::Rotation(self.show_rotation(&identity)?),
             Request::RotationWaive {
                 identity,
                 destination,
                 gate,
-                by,
+                by: name,
                 reason,
-            } => Reply::Rotation(self.waive(&identity, &destination, gate, &by, &reason)?),
+            } => Reply::Rotation(self.waive(by, &identity, &destination, gate, &name, &reason)?),
             Request::RotationDecide {
                 identity,
                 decision,
-                by,
+                by: name,
                 reason,
-            } => Reply::Rotation(self.decide(&identity, decision, &by, &reason)?),
+            } => Reply::Rotation(self.decide(by, &identity, decision, &name, &reason)?),
             Request::ExchangeAcknowledge(statement) => {
-                Reply::Rotation(self.acknowledge(statement)?)
+                Reply::Rotation(self.acknowledge(by, statement)?)
             }
-            Request::ExchangeReceive { mail } => Reply::Received(self.receive(&mail)?),
+            Request::ExchangeReceive { mail } => Reply::Received(self.receive(by, &mail)?),
             Request::ExchangeStatus => Reply::Inbox {
                 schema: 1,
                 mails: self.inbox()?,
@@ -213,10 +258,17 @@ impl Service {
                 schema: 1,
                 report: Box::new(self.probe(&identity, &destination, generation).await?),
             },
+        })
+    }
+
+    fn tell_refusal(&self, by: &Author, about: String, refusal: &ServiceError) {
+        let action = Action::RequestRefused {
+            about: about.into(),
+            why: refusal.message.as_str().into(),
         };
-        if changes {
-            self.changed.notify_one();
+        if let Err(error) = self.records.record(by, self.clock.now(), action) {
+            // Nothing was done, so there is nothing to take back; whoever asked is told of the refusal.
+            tracing::error!("a refusal could not be written to the audit log: {error}");
         }
-        Ok(reply)
     }
 }

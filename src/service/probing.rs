@@ -42,7 +42,7 @@ impl Service {
             everything,
             self.clock.now(),
         );
-        let ports = self.ports(&found)?;
+        let ports = self.ports(&self.itself, &found)?;
         Ok(ports.prober.probe(&request).await)
     }
 }

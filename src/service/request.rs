@@ -132,6 +132,77 @@ pub enum Request {
 }
 
 impl Request {
+    /// The name by which it is called, here and in the audit log.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Status => "status",
+            Self::Renew => "renew",
+            Self::IdentityAdd(_) => "identity-add",
+            Self::IdentityList => "identity-list",
+            Self::IdentityShow { .. } => "identity-show",
+            Self::IdentityRequest { .. } => "identity-request",
+            Self::IdentityCertificate { .. } => "identity-certificate",
+            Self::IdentityImport { .. } => "identity-import",
+            Self::IssuerCreate { .. } => "issuer-create",
+            Self::IssuerShow { .. } => "issuer-show",
+            Self::IssuerCrl { .. } => "issuer-crl",
+            Self::SignerCreate { .. } => "signer-create",
+            Self::SignerImport { .. } => "signer-import",
+            Self::SignerShow => "signer-show",
+            Self::RotationStart { .. } => "rotation-start",
+            Self::RotationShow { .. } => "rotation-show",
+            Self::RotationWaive { .. } => "rotation-waive",
+            Self::RotationDecide { .. } => "rotation-decide",
+            Self::ExchangeAcknowledge(_) => "exchange-acknowledge",
+            Self::ExchangeReceive { .. } => "exchange-receive",
+            Self::ExchangeStatus => "exchange-status",
+            Self::Probe { .. } => "probe",
+        }
+    }
+
+    /// What it is about, in a few words: for the refusal of it. Nothing of a file or a mail.
+    pub fn about(&self) -> String {
+        match self {
+            Self::IdentityAdd(add) => add.identity.to_string(),
+            Self::IdentityImport { identity, .. } | Self::RotationStart { identity } => {
+                identity.to_string()
+            }
+            Self::RotationWaive {
+                identity,
+                destination,
+                gate,
+                by,
+                reason,
+            } => format!("{gate} of {identity} at {destination}, by {by}: {reason}"),
+            Self::RotationDecide {
+                identity,
+                decision,
+                by,
+                reason,
+            } => format!(
+                "{} {identity}, by {by}: {reason}",
+                match decision {
+                    Decision::Abandon => "abandon",
+                    Decision::RollBack => "roll back",
+                    Decision::Retry => "retry",
+                }
+            ),
+            Self::ExchangeAcknowledge(said) => format!(
+                "{} for {}, {} by {}, by {}: {}",
+                said.fingerprint,
+                said.destination,
+                said.identity,
+                said.contact,
+                said.by,
+                said.verified
+            ),
+            Self::IssuerCreate { issuer, .. }
+            | Self::IssuerCrl { issuer }
+            | Self::SignerCreate { issuer } => issuer.to_string(),
+            _ => String::new(),
+        }
+    }
+
     /// Whether it leaves everything as it is.
     pub fn is_read_only(&self) -> bool {
         matches!(

@@ -11,6 +11,7 @@ use super::{
 use crate::{
     model::{
         Destination, Identity, IdentityName, ProbeReport,
+        audit::Author,
         rotation::{Decision, Fact, Gate, Rotation, RotationId, RotationReason, Step},
     },
     records::Batch,
@@ -20,6 +21,7 @@ use crate::{
 impl Service {
     pub(super) fn start_rotation(
         &self,
+        by: &Author,
         identity: &IdentityName,
     ) -> Result<RotationView, ServiceError> {
         let found = self.existing(identity)?;
@@ -29,7 +31,7 @@ impl Service {
             ))
             .hint(format!("countersign rotation show {identity}")));
         }
-        self.plan(&found, RotationReason::Requested)?;
+        self.plan(by, &found, RotationReason::Requested)?;
         self.show_rotation(identity)
     }
 
@@ -81,26 +83,28 @@ impl Service {
 
     pub(super) fn waive(
         &self,
+        by: &Author,
         identity: &IdentityName,
         destination: &Destination,
         gate: Gate,
-        by: &str,
+        name: &str,
         reason: &str,
     ) -> Result<RotationView, ServiceError> {
         let fact = Fact::Waived {
             destination: destination.clone(),
             gate,
-            by: signed_name(by)?,
+            by: signed_name(name)?,
             reason: stated_reason(reason)?,
         };
-        self.note(identity, &fact)
+        self.note(by, identity, &fact)
     }
 
     pub(super) fn decide(
         &self,
+        by: &Author,
         identity: &IdentityName,
         decision: Decision,
-        by: &str,
+        name: &str,
         reason: &str,
     ) -> Result<RotationView, ServiceError> {
         let reason = if decision == Decision::Retry {
@@ -109,10 +113,11 @@ impl Service {
             stated_reason(reason)?
         };
         self.note(
+            by,
             identity,
             &Fact::Decided {
                 decision,
-                by: signed_name(by)?,
+                by: signed_name(name)?,
                 reason,
             },
         )
@@ -120,14 +125,16 @@ impl Service {
 
     pub(super) fn note(
         &self,
+        by: &Author,
         identity: &IdentityName,
         fact: &Fact,
     ) -> Result<RotationView, ServiceError> {
-        self.note_with(identity, Batch::new(), fact)
+        self.note_with(by, identity, Batch::new(), fact)
     }
 
     pub(super) fn note_with(
         &self,
+        by: &Author,
         identity: &IdentityName,
         batch: Batch,
         fact: &Fact,
@@ -136,26 +143,26 @@ impl Service {
         let at = self.clock.now();
         let noted = self
             .records
-            .note(&rotation.id, at, batch, |_| Some(fact.clone()))?;
+            .note(&rotation.id, by, at, batch, |_| Some(fact.clone()))?;
         let rotation = noted.unwrap_or(rotation);
         self.observer.noted(&rotation, at, fact);
         self.rotation_view(&rotation)
     }
 
     /// Begins what is due, and drives every rotation as far as it goes now.
-    pub(super) async fn renew(&self) -> Result<RenewView, ServiceError> {
-        self.deliver_missing().await;
+    pub(super) async fn renew(&self, by: &Author) -> Result<RenewView, ServiceError> {
+        self.deliver_missing(by).await;
         let began = self.clock.now();
         let mut view = RenewView {
             schema: 1,
-            started: self.begin_due()?,
+            started: self.begin_due(by)?,
             in_progress: Vec::new(),
             finished: Vec::new(),
             failed: Vec::new(),
             wake_at: None,
         };
         for identity in self.rotating()? {
-            let advanced = match self.advance(&identity).await {
+            let advanced = match self.advance(by, &identity).await {
                 Ok(advanced) => advanced,
                 Err(error) => {
                     view.failed.push((identity, error.message));
@@ -199,7 +206,7 @@ impl Service {
     }
 
     /// Plans the rotations whose lead times say that it is time. One that cannot be planned hinders no other.
-    pub fn begin_due(&self) -> Result<Vec<IdentityName>, ServiceError> {
+    pub fn begin_due(&self, by: &Author) -> Result<Vec<IdentityName>, ServiceError> {
         let config = self.config();
         let mut begun = Vec::new();
         for identity in self.records.identities()? {
@@ -217,7 +224,7 @@ impl Service {
             ) {
                 continue;
             }
-            match self.plan(&identity, RotationReason::Scheduled) {
+            match self.plan(by, &identity, RotationReason::Scheduled) {
                 Ok(()) => begun.push(name),
                 Err(error) => {
                     tracing::error!(identity = %name, "could not plan its rotation: {error}");
@@ -228,7 +235,11 @@ impl Service {
     }
 
     /// Drives one rotation as far as it goes now.
-    pub async fn advance(&self, identity: &IdentityName) -> Result<Advanced, ServiceError> {
+    pub async fn advance(
+        &self,
+        by: &Author,
+        identity: &IdentityName,
+    ) -> Result<Advanced, ServiceError> {
         let turn = {
             let mut driving = self.driving.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(driving.entry(identity.clone()).or_default())
@@ -241,8 +252,8 @@ impl Service {
                 decision: None,
             });
         };
-        let ports = self.ports(&found)?;
-        let decision = self.driver(&ports).advance(identity).await?;
+        let ports = self.ports(by, &found)?;
+        let decision = self.driver(by, &ports).advance(identity).await?;
         let id = RotationId {
             identity: identity.clone(),
             generation,
@@ -255,7 +266,11 @@ impl Service {
     }
 
     /// Runs the step of preparing, and nothing else: nobody is written to by adding an identity.
-    pub(super) async fn prepare(&self, identity: &IdentityName) -> Result<(), ServiceError> {
+    pub(super) async fn prepare(
+        &self,
+        by: &Author,
+        identity: &IdentityName,
+    ) -> Result<(), ServiceError> {
         let found = self.existing(identity)?.value;
         let Some(generation) = found.rotation else {
             return Ok(());
@@ -264,8 +279,8 @@ impl Service {
             identity: identity.clone(),
             generation,
         };
-        let ports = self.ports(&found)?;
-        let driver = self.driver(&ports);
+        let ports = self.ports(by, &found)?;
+        let driver = self.driver(by, &ports);
         if matches!(
             driver.decision(&id)?.next,
             Next::Run {
@@ -291,8 +306,8 @@ impl Service {
         let next = match rotation.outcome {
             Some(_) => None,
             None => {
-                let ports = self.ports(&identity)?;
-                Some(self.driver(&ports).decision(&rotation.id)?)
+                let ports = self.ports(&self.itself, &identity)?;
+                Some(self.driver(&self.itself, &ports).decision(&rotation.id)?)
             }
         };
         let history = self.records.history(&rotation.id)?;

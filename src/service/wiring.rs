@@ -9,7 +9,7 @@ use crate::{
     config::{Config, MailConfig, MailSecurity},
     delivery::Sinks,
     exchange::{Security, Sender, SmtpMailer, SmtpSettings},
-    model::{GenerationNumber, Identity, Lapse},
+    model::{GenerationNumber, Identity, Lapse, audit::Author},
     pki::{Credentials, PrivateKey},
     probe::{ProbeLimits, TlsProber},
     rotation::{Driver, Setting},
@@ -62,7 +62,7 @@ impl Service {
         })
     }
 
-    pub(super) fn ports(&self, identity: &Identity) -> Result<Ports, ServiceError> {
+    pub(super) fn ports(&self, by: &Author, identity: &Identity) -> Result<Ports, ServiceError> {
         let config = self.config();
         let mailer = config.mail.as_ref().map(mailer).transpose()?;
         let sinks = config
@@ -77,15 +77,18 @@ impl Service {
             sinks: Sinks {
                 sinks,
                 hub: self.hub().clone(),
+                exports: Arc::new(self.ledger(by.clone())),
             },
         })
     }
 
     pub(super) fn driver<'a>(
         &'a self,
+        by: &'a Author,
         ports: &'a Ports,
     ) -> Driver<'a, SmtpMailer, TlsProber, Sinks> {
         Driver {
+            author: by,
             records: &self.records,
             setting: &ports.setting,
             mailer: ports.mailer.as_ref(),

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use crate::engine::database::DatabaseFault;
 use crate::engine::lease::{Ended, Leader};
 use crate::engine::{EngineError, EngineKind};
+use crate::obstacle::Obstacle;
 use crate::transaction::Expect;
 
 /// The result of every fallible call of this crate.
@@ -235,6 +236,18 @@ pub enum Error {
         length: usize,
         /// The most accepted.
         limit: usize,
+    },
+    /// The disk does not take what is to be written. Reading goes on, and so does writing once the
+    /// cause is gone. Whether the transaction took place is told by looking again.
+    #[error("the store in {path} cannot be written, {obstacle}; nothing needs to be restarted")]
+    Unwritable {
+        /// The engine's directory.
+        path: PathBuf,
+        /// What is in the way.
+        obstacle: Obstacle,
+        /// The engine's own words.
+        #[source]
+        source: Box<EngineError>,
     },
     /// No slot opens with this secret.
     #[error(

@@ -14,6 +14,7 @@ use crate::files::{self, IoContext};
 use crate::header::{Header, Unverified};
 use crate::kdf::KdfCost;
 use crate::lock::{LOCK_FILE, Lock};
+use crate::obstacle::Obstacle;
 use crate::plan::Plan;
 use crate::secret::Unlock;
 use crate::shared;
@@ -377,9 +378,19 @@ pub(crate) fn engine_error(
         Ok(error) => return error,
         Err(source) => source,
     };
+    let path = dir.join(ENGINE_DIR);
+    // Reading a disk that fails is another matter than not being able to write to it.
+    let obstacle = Obstacle::of(&source).filter(|_| operation != "read");
+    if let Some(obstacle) = obstacle {
+        return Error::Unwritable {
+            path,
+            obstacle,
+            source: Box::new(source),
+        };
+    }
     Error::Engine {
         engine,
-        path: dir.join(ENGINE_DIR),
+        path,
         operation,
         source: Box::new(source),
     }

@@ -186,6 +186,47 @@ fn the_help_of_every_command_that_scripts_call_lists_the_exit_codes() {
 }
 
 #[test]
+fn a_result_that_cannot_be_written_is_an_error_and_one_that_nobody_reads_is_none() {
+    let home = Home::with_store(Opens::KeyFile);
+    for arguments in [&["status"][..], &["completions", "bash"]] {
+        let full = std::fs::OpenOptions::new()
+            .write(true)
+            .open("/dev/full")
+            .unwrap();
+        let output = home.command(arguments).stdout(full).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains("could not be written"), "{said}");
+
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = home.command(arguments).stdout(writer).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+    }
+}
+
+#[test]
+fn a_mail_that_cannot_be_read_is_refused_and_kept() {
+    let home = Home::with_store(Opens::KeyFile);
+    let mail = home.file("mail.eml", "hello\n");
+    for _ in 0..2 {
+        let output = home
+            .command(&["exchange", "receive"])
+            .stdin(std::fs::File::open(&mail).unwrap())
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+    }
+    let mails = home.json(&["exchange", "status"])["mails"].clone();
+    assert_eq!(mails.as_array().unwrap().len(), 1, "{mails}");
+    assert_eq!(mails[0]["accepted"], false);
+    assert!(
+        mails[0]["judgement"].as_str().unwrap().contains("no mail"),
+        "{mails}"
+    );
+}
+
+#[test]
 fn colours_are_for_terminals_whose_owner_wants_them() {
     let home = Home::new(Opens::KeyFile);
     let asked = &["status"];

@@ -29,7 +29,7 @@ async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
 
 /// What comes of something that must end. The limit only ends a hanging test; nothing is measured by it.
 async fn in_the_end<T>(what: &str, work: impl Future<Output = T>) -> T {
-    match tokio::time::timeout(Duration::from_secs(60), work).await {
+    match tokio::time::timeout(Duration::from_secs(180), work).await {
         Ok(outcome) => outcome,
         Err(_) => panic!("it never came to this: {what}"),
     }

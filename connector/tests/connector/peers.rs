@@ -141,7 +141,7 @@ impl Peer {
     }
 
     fn wait(&mut self, product: Product) {
-        let limit = Instant::now() + Duration::from_secs(20);
+        let limit = Instant::now() + Duration::from_secs(120);
         while TcpStream::connect(self.address).is_err() {
             let ended = self.child.try_wait().unwrap();
             if ended.is_some() || Instant::now() > limit {

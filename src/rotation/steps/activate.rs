@@ -8,7 +8,7 @@ use crate::{
     delivery::{Handover, Publisher},
     exchange::Mailer,
     model::{
-        Activation, ConnectorName, GenerationNumber,
+        Activation, ConnectorName, GenerationNumber, IdentityName,
         rotation::{Output, Rotation},
     },
     pki::Credentials,
@@ -45,7 +45,12 @@ impl<M: Mailer, P: Prober, B: Publisher> Driver<'_, M, P, B> {
         generation: GenerationNumber,
     ) -> Result<Done, StepError> {
         let credentials = credentials(self.records, rotation.identity(), generation)?;
-        let handover = handover(&credentials, generation, &self.setting.policy);
+        let handover = handover(
+            rotation.identity(),
+            &credentials,
+            generation,
+            &self.setting.policy,
+        );
         let fingerprint = handover.fingerprint;
         let applied = self
             .publisher
@@ -66,11 +71,13 @@ impl<M: Mailer, P: Prober, B: Publisher> Driver<'_, M, P, B> {
 
 /// Credentials as they are handed over under a policy.
 pub fn handover(
+    identity: &IdentityName,
     credentials: &Credentials,
     generation: GenerationNumber,
     policy: &Policy,
 ) -> Handover {
     Handover {
+        identity: identity.clone(),
         generation,
         fingerprint: credentials.fingerprint(),
         bundle_pem: credentials.bundle_pem(),

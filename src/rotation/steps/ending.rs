@@ -9,6 +9,7 @@ use crate::{
     exchange::Mailer,
     model::{
         GenerationNumber,
+        audit::Action,
         rotation::{Output, Rotation},
     },
     probe::Prober,
@@ -54,10 +55,15 @@ impl<M: Mailer, P: Prober, B: Publisher> Driver<'_, M, P, B> {
         if leaf.validity.is_over(at) || list.iter().any(|entry| entry.serial == leaf.serial) {
             return Ok(Batch::new());
         }
+        let serial = leaf.serial.clone();
         list.push(RevokedRecord {
             serial: leaf.serial,
             at,
         });
-        Ok(Batch::new().authority(issuer, &authority))
+        let batch = Batch::new().authority(issuer, &authority);
+        Ok(batch.tell(Action::CertificateRevoked {
+            issuer: issuer.clone(),
+            serial,
+        }))
     }
 }

@@ -159,13 +159,14 @@ impl<M: Mailer, P: Prober, B: Publisher> Driver<'_, M, P, B> {
             written_at: now,
             accepted: None,
         };
-        self.records.commit(batch.letter(
+        let batch = batch.letter(
             id,
             &Versioned {
                 version: 0,
-                value: record.clone(),
+                value: record,
             },
-        ))?;
+        );
+        self.records.commit(self.author, now, batch)?;
         self.records.letter(id)?.ok_or_else(|| {
             StepError::permanent(
                 "the letter was written, but is not there",

@@ -11,6 +11,7 @@ use crate::{
     model::{
         CertificateFacts, ChainFacts, Generation, GenerationNumber, HexBytes, Identity,
         IdentityName, IssuerKind, KeyId, KeyState, Lapse, Role, Validity,
+        audit::Action,
         rotation::{Failure, Output, Rotation},
     },
     pki::{self, CertificateAuthority, PrivateKey, Profile},
@@ -41,7 +42,22 @@ impl<M: Mailer, P: Prober, B: Publisher> Driver<'_, M, P, B> {
                 not_after: leaf.validity.not_after(),
             },
         };
-        let batch = Batch::new()
+        let mut batch = Batch::new().tell(Action::KeyGenerated {
+            identity: name.clone(),
+            generation: generation.number,
+            algorithm: generation.key_algorithm,
+            key: generation.key_id,
+        });
+        if let Some(leaf) = &generation.leaf {
+            batch = batch.tell(Action::CertificateIssued {
+                identity: name.clone(),
+                generation: generation.number,
+                issuer: identity.issuer,
+                certificate: leaf.fingerprint,
+                not_after: leaf.validity.not_after(),
+            });
+        }
+        let batch = batch
             .new_key(name, rotation.to(), key.pkcs8())
             .generation(&Versioned {
                 version: 0,

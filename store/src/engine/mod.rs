@@ -4,17 +4,20 @@
 //! keyed hashes and values are sealed before they come here. What an engine must guarantee is said
 //! at each function of [`Engine`], and tried by one suite for all of them.
 
+mod applied;
+mod contain;
 pub(crate) mod database;
 pub(crate) mod leadership;
 pub(crate) mod lease;
 #[cfg(feature = "postgres")]
 pub(crate) mod postgres;
 mod redb;
+mod rescue;
 mod sled;
 
 use std::fmt;
 use std::ops::Bound;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -195,6 +198,20 @@ pub(crate) struct Change {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EngineError {
+    /// What was durable is not all there any more.
+    #[error(
+        "what is in {dir} ends with change {recovered}, and {noted} had been made durable: restore it from a backup, or remove {file} to go on without what is lost"
+    )]
+    EndsEarly {
+        /// The engine's directory.
+        dir: PathBuf,
+        /// The last change that is there.
+        recovered: u64,
+        /// The last one that was.
+        noted: u64,
+        /// The file that remembers.
+        file: PathBuf,
+    },
     /// The engine's files could not be handled.
     #[error(transparent)]
     Files(#[from] crate::Error),
@@ -210,6 +227,14 @@ pub enum EngineError {
     #[cfg(feature = "postgres")]
     #[error(transparent)]
     Postgres(#[from] postgres::PostgresError),
+    /// The engine gave up on what it found.
+    #[error("{file} is damaged, the engine gave up on it with {said:?}: restore it from a backup")]
+    Panicked {
+        /// The file, or the directory of its files.
+        file: PathBuf,
+        /// The engine's own words.
+        said: String,
+    },
     /// redb refused or failed.
     #[error(transparent)]
     Redb(::redb::Error),

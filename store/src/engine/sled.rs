@@ -4,14 +4,25 @@
 //! `sync_file_range`, which leaves the disk's cache and the file's metadata alone). So each batch
 //! ends with a sync of sled's files from here. That makes the bytes durable; it does not mend
 //! sled's recovery, which [`EngineKind::caveat`](super::EngineKind::caveat) tells of.
+//!
+//! Where its log is damaged, sled takes what comes before for the whole and says nothing. So each
+//! batch has a number, and the last durable one is kept beside the log (`applied`): a log that
+//! ends earlier is refused.
+//!
+//! After a failure sled's memory has what its files may not have. It is thrown away, and the next
+//! call opens the files again.
 
 use std::fs::{self, File};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::{PoisonError, RwLock};
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::retry_on_intr;
 use sled::{Batch, Config, Db};
 
+use super::applied::{APPLIED_KEY, Applied};
+use super::contain::{contain, discard};
 use super::{Change, Engine, EngineError, Reader, Stored, first};
 use crate::files::{IoContext, make_private};
 
@@ -21,55 +32,127 @@ const CACHE_BYTES: u64 = 16 * 1024 * 1024;
 const LOCKED_FILE: &str = "db";
 
 pub(super) struct SledEngine {
+    dir: PathBuf,
+    /// None after a failure.
+    open: RwLock<Option<Open>>,
+}
+
+struct Open {
     // The order matters: closed first, then seen to be closed.
     database: Db,
-    dir: PathBuf,
+    applied: Applied,
     _closing: Closing,
 }
 
 impl SledEngine {
     pub(super) fn open(dir: &Path) -> Result<Self, EngineError> {
-        let database = Config::new()
-            .path(dir)
-            .cache_capacity(CACHE_BYTES)
-            // Every batch is flushed when it is applied: there is nothing left for a thread to do.
-            .flush_every_ms(None)
-            .open()
-            .map_err(EngineError::Sled)?;
-        let engine = Self {
-            database,
+        let open = Open::new(dir)?;
+        for_each_file(dir, |path| {
+            make_private(path).while_trying("make private", path)
+        })?;
+        Ok(Self {
             dir: dir.to_owned(),
-            _closing: Closing(dir.join(LOCKED_FILE)),
-        };
-        engine.for_each_file(|path| make_private(path).while_trying("make private", path))?;
-        Ok(engine)
+            open: RwLock::new(Some(open)),
+        })
     }
 
-    /// sled's files, and the directories that name them: files first.
-    fn for_each_file(&self, visit: impl Fn(&Path) -> crate::Result<()>) -> Result<(), EngineError> {
-        fn walk(dir: &Path, visit: &impl Fn(&Path) -> crate::Result<()>) -> crate::Result<()> {
-            for entry in fs::read_dir(dir).while_trying("list", dir)? {
-                let entry = entry.while_trying("list", dir)?;
-                let path = entry.path();
-                if entry.file_type().while_trying("inspect", &path)?.is_dir() {
-                    walk(&path, visit)?;
-                } else {
-                    visit(&path)?;
-                }
-            }
-            visit(dir)
+    fn read<T>(&self, work: impl Fn(&Db) -> Result<T, EngineError>) -> Result<T, EngineError> {
+        let read = |open: &Open| contain(&self.dir, || work(&open.database));
+        if let Some(open) = &*self.open.read().unwrap_or_else(PoisonError::into_inner) {
+            return read(open);
         }
-        Ok(walk(&self.dir, &visit)?)
+        let mut state = self.open.write().unwrap_or_else(PoisonError::into_inner);
+        if state.is_none() {
+            *state = Some(Open::new(&self.dir)?);
+        }
+        state
+            .as_ref()
+            .map_or_else(|| unreachable!("it was opened just now"), read)
     }
+}
+
+impl Open {
+    fn new(dir: &Path) -> Result<Self, EngineError> {
+        let closing = Closing(dir.join(LOCKED_FILE));
+        let database = contain(dir, || {
+            Config::new()
+                .path(dir)
+                .cache_capacity(CACHE_BYTES)
+                // Every batch is flushed when it is applied: there is nothing left for a thread
+                // to do.
+                .flush_every_ms(None)
+                .open()
+                .map_err(EngineError::Sled)
+        })?;
+        let recovered = contain(dir, || database.get(APPLIED_KEY).map_err(EngineError::Sled))?;
+        let applied = Applied::open(dir, recovered.as_deref())?;
+        Ok(Self {
+            database,
+            applied,
+            _closing: closing,
+        })
+    }
+
+    fn apply(&mut self, dir: &Path, changes: &[Change]) -> Result<(), EngineError> {
+        let number = self.applied.next();
+        let mut batch = Batch::default();
+        for Change { key, value } in changes {
+            match value {
+                Some(value) => batch.insert(&**key, &**value),
+                None => batch.remove(&**key),
+            }
+        }
+        batch.insert(APPLIED_KEY, &number.to_be_bytes());
+        self.database
+            .apply_batch(batch)
+            .map_err(EngineError::Sled)?;
+        self.database.flush().map_err(EngineError::Sled)?;
+        for_each_file(dir, |path| {
+            File::open(path)
+                .and_then(|file| file.sync_all())
+                .while_trying("make durable", path)
+        })?;
+        Ok(self.applied.note(number)?)
+    }
+}
+
+impl Drop for SledEngine {
+    fn drop(&mut self) {
+        let open = self.open.get_mut().unwrap_or_else(PoisonError::into_inner);
+        discard(open.take());
+    }
+}
+
+/// sled's files, and the directories that name them: files first.
+fn for_each_file(
+    dir: &Path,
+    visit: impl Fn(&Path) -> crate::Result<()>,
+) -> Result<(), EngineError> {
+    fn walk(dir: &Path, visit: &impl Fn(&Path) -> crate::Result<()>) -> crate::Result<()> {
+        for entry in fs::read_dir(dir).while_trying("list", dir)? {
+            let entry = entry.while_trying("list", dir)?;
+            let path = entry.path();
+            if entry.file_type().while_trying("inspect", &path)?.is_dir() {
+                walk(&path, visit)?;
+                continue;
+            }
+            match visit(&path) {
+                // sled replaces its snapshots when it likes to.
+                Err(crate::Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {}
+                visited => visited?,
+            }
+        }
+        visit(dir)
+    }
+    Ok(walk(dir, &visit)?)
 }
 
 impl Reader for SledEngine {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, EngineError> {
-        Ok(self
-            .database
-            .get(key)
-            .map_err(EngineError::Sled)?
-            .map(|value| value.to_vec()))
+        self.read(|database| {
+            let value = database.get(key).map_err(EngineError::Sled)?;
+            Ok(value.map(|value| value.to_vec()))
+        })
     }
 
     fn page(
@@ -78,39 +161,38 @@ impl Reader for SledEngine {
         after: Option<&[u8]>,
         limit: usize,
     ) -> Result<Vec<Stored>, EngineError> {
-        let mut found = Vec::new();
-        for entry in self.database.range::<&[u8], _>(first(prefix, after)) {
-            let (key, value) = entry.map_err(EngineError::Sled)?;
-            if found.len() == limit || !key.starts_with(prefix) {
-                break;
+        self.read(|database| {
+            let mut found = Vec::new();
+            for entry in database.range::<&[u8], _>(first(prefix, after)) {
+                let (key, value) = entry.map_err(EngineError::Sled)?;
+                if found.len() == limit || !key.starts_with(prefix) {
+                    break;
+                }
+                // This one is ours, and not the caller's.
+                if *key != *APPLIED_KEY {
+                    found.push(Stored {
+                        key: key.to_vec(),
+                        value: value.to_vec(),
+                    });
+                }
             }
-            found.push(Stored {
-                key: key.to_vec(),
-                value: value.to_vec(),
-            });
-        }
-        Ok(found)
+            Ok(found)
+        })
     }
 }
 
 impl Engine for SledEngine {
     fn apply(&self, changes: &[Change]) -> Result<(), EngineError> {
-        let mut batch = Batch::default();
-        for Change { key, value } in changes {
-            match value {
-                Some(value) => batch.insert(&**key, &**value),
-                None => batch.remove(&**key),
-            }
+        let mut state = self.open.write().unwrap_or_else(PoisonError::into_inner);
+        let open = match state.as_mut() {
+            Some(open) => open,
+            None => state.insert(Open::new(&self.dir)?),
+        };
+        let done = contain(&self.dir, || open.apply(&self.dir, changes));
+        if done.is_err() {
+            discard(state.take());
         }
-        self.database
-            .apply_batch(batch)
-            .map_err(EngineError::Sled)?;
-        self.database.flush().map_err(EngineError::Sled)?;
-        self.for_each_file(|path| {
-            File::open(path)
-                .and_then(|file| file.sync_all())
-                .while_trying("make durable", path)
-        })
+        done
     }
 
     fn snapshot(&self) -> Result<Option<Box<dyn Reader + '_>>, EngineError> {

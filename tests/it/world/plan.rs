@@ -33,8 +33,8 @@ controls = true
 verbs = true
 [activation]
 canary = "0s"
-drain = "2s"
-confirm-within = "20s"
+drain = "20s"
+confirm-within = "180s"
 [retire]
 proof = "refused"
 every = "1s"

@@ -11,13 +11,13 @@ use rustix::process::{Pid, Signal, kill_process};
 
 /// How long a peer may take to do what was asked of it. Generous: a loaded machine must
 /// not fail a test, and nothing waits longer than it has to.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 /// Pause between two looks at something that another process changes.
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// Asks `look` again and again until it answers, and returns the answer.
 ///
-/// Panics with `what` when there is none in half a minute.
+/// Panics with `what` when there is none in [`PATIENCE`].
 pub fn eventually<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
     within(PATIENCE, look).unwrap_or_else(|| panic!("gave up waiting until {what}"))
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::super::lease::{Ended, Leader};
+use crate::Obstacle;
 
 /// Why the database did not do what was asked of it.
 #[derive(Debug, thiserror::Error)]
@@ -115,6 +116,20 @@ impl PostgresError {
             Self::Refused { operation, source }
         } else {
             Self::Gone { source }
+        }
+    }
+
+    /// What is in the way of the server, if it said so.
+    pub(crate) fn obstacle(&self) -> Option<Obstacle> {
+        use tokio_postgres::error::SqlState;
+        let Self::Refused { source, .. } = self else {
+            return None;
+        };
+        match source.code()? {
+            code if *code == SqlState::DISK_FULL => Some(Obstacle::DiskFull),
+            code if *code == SqlState::READ_ONLY_SQL_TRANSACTION => Some(Obstacle::ReadOnly),
+            code if *code == SqlState::IO_ERROR => Some(Obstacle::Failing),
+            _ => None,
         }
     }
 

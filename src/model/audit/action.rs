@@ -1,0 +1,529 @@
+//! What was done. Readers accept every form that was ever written; a field may be added, never given another meaning.
+//!
+//! No field is called `schema`, `sequence`, `previous`, `at`, `who` or `request`: those are the entry's own.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Digest, Line};
+use crate::model::{
+    Acknowledgement, ConnectorName, Destination, EmailAddress, Fingerprint, GenerationNumber,
+    IdentityName, IssuerName, KeyAlgorithm, KeyId, LetterKind, MessageId, PolicyName, SerialNumber,
+    Verdict,
+    rotation::{Basis, Decision, Gate, Outcome, RetireBasis, RotationId, RotationReason},
+};
+
+/// Something that was done, or refused.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "action")]
+#[non_exhaustive]
+pub enum Action {
+    // --- the log itself ---
+    /// The log begins, and names the key that it is signed with.
+    LogBegun {
+        /// A random name, which every signature repeats.
+        log: String,
+        /// SHA-256 of the key's SubjectPublicKeyInfo.
+        key: KeyId,
+        /// The public key, PEM.
+        public_key: String,
+    },
+    /// Everything before this entry, signed.
+    Checkpoint {
+        /// The text that is signed.
+        head: String,
+        /// ECDSA with SHA-256 (DER), base64.
+        signature: String,
+    },
+    /// The log was read out, up to this entry.
+    LogExported,
+
+    // --- the store ---
+    /// The store was opened.
+    StoreOpened {
+        /// By a daemon, which keeps it open; else by a command that ends at once.
+        daemon: bool,
+        /// The version of the program.
+        version: Line,
+        /// Where the store is.
+        store: Line,
+    },
+    /// A daemon closed the store in good order.
+    StoreClosed,
+    /// Somebody tried to open the store, and could not. Noted once it is open.
+    UnlockFailed {
+        /// How often.
+        attempts: u64,
+        /// The first attempt.
+        since: Timestamp,
+        /// The last attempt.
+        last: Timestamp,
+        /// What was wrong.
+        why: Line,
+    },
+    /// A key slot was changed.
+    SlotChanged {
+        /// Its number.
+        slot: u32,
+        /// Its kind.
+        kind: Line,
+        /// What the operator calls it.
+        label: Line,
+        /// How it was changed.
+        change: SlotChange,
+    },
+    /// The master key is being, or was, replaced.
+    MasterKeyReplaced {
+        /// The number of the new one.
+        epoch: u32,
+        /// How far it is.
+        stage: Stage,
+    },
+    /// A backup was written.
+    BackupWritten {
+        /// Where to.
+        to: Line,
+        /// Who can read it.
+        recipients: Vec<Line>,
+        /// SHA-256 of the file, when it is known.
+        digest: Option<Digest>,
+    },
+    /// The store was put back from a backup. The first entry after the last one that the backup holds.
+    StoreRestored {
+        /// Which backup.
+        from: Line,
+        /// When the backup was made.
+        made: Timestamp,
+        /// What the operator stated, where a statement was needed.
+        reason: Line,
+    },
+    /// The store was brought to another format.
+    StoreMigrated {
+        /// From this.
+        from: u32,
+        /// To this.
+        to: u32,
+    },
+
+    // --- what is in force, and what was asked for ---
+    /// This configuration, with the files that it points at, is in force from here on.
+    ConfigurationInForce {
+        /// SHA-256 over the names and digests below.
+        digest: Digest,
+        /// The files.
+        files: Vec<ConfigurationFile>,
+    },
+    /// A request that would have changed something was refused, wholly or from some point on.
+    RequestRefused {
+        /// What it was about.
+        about: Line,
+        /// Why.
+        why: Line,
+    },
+    /// A process was turned away at the control socket.
+    TurnedAway {
+        /// Why.
+        why: Line,
+    },
+
+    // --- identities and keys ---
+    /// An identity was added.
+    IdentityAdded {
+        /// Its name.
+        identity: IdentityName,
+        /// What certifies it.
+        issuer: IssuerName,
+        /// The rules that it lives by.
+        policy: PolicyName,
+        /// The host names that it is to have.
+        names: Vec<Line>,
+    },
+    /// A key pair was made in the store.
+    KeyGenerated {
+        /// Whose.
+        identity: IdentityName,
+        /// Which generation.
+        generation: GenerationNumber,
+        /// What kind.
+        algorithm: KeyAlgorithm,
+        /// SHA-256 of the SubjectPublicKeyInfo.
+        key: KeyId,
+    },
+    /// A key pair that was made elsewhere was taken in.
+    KeyImported {
+        /// Whose.
+        identity: IdentityName,
+        /// Which generation.
+        generation: GenerationNumber,
+        /// What kind.
+        algorithm: KeyAlgorithm,
+        /// SHA-256 of the SubjectPublicKeyInfo.
+        key: KeyId,
+        /// Where it came from.
+        from: Line,
+    },
+    /// A key protects traffic from here on.
+    KeyActivated {
+        /// Whose.
+        identity: IdentityName,
+        /// Which generation.
+        generation: GenerationNumber,
+        /// SHA-256 of the SubjectPublicKeyInfo.
+        key: KeyId,
+    },
+    /// A key is withheld.
+    KeySuspended {
+        /// Whose.
+        identity: IdentityName,
+        /// Which generation.
+        generation: GenerationNumber,
+        /// SHA-256 of the SubjectPublicKeyInfo.
+        key: KeyId,
+    },
+    /// A key is no longer presented.
+    KeyDeactivated {
+        /// Whose.
+        identity: IdentityName,
+        /// Which generation.
+        generation: GenerationNumber,
+        /// SHA-256 of the SubjectPublicKeyInfo.
+        key: KeyId,
+    },
+    /// A key is known or feared to be in other hands.
+    KeyCompromised {
+        /// Whose.
+        identity: IdentityName,
+        /// Which generation.
+        generation: GenerationNumber,
+        /// SHA-256 of the SubjectPublicKeyInfo.
+        key: KeyId,
+    },
+    /// A private key is gone from the store.
+    KeyDestroyed {
+        /// Whose.
+        identity: IdentityName,
+        /// Which generation.
+        generation: GenerationNumber,
+        /// SHA-256 of the SubjectPublicKeyInfo.
+        key: KeyId,
+    },
+    /// A generation has its certificate.
+    CertificateIssued {
+        /// Whose.
+        identity: IdentityName,
+        /// Which generation.
+        generation: GenerationNumber,
+        /// By whom.
+        issuer: IssuerName,
+        /// The certificate.
+        certificate: Fingerprint,
+        /// Its end.
+        not_after: Timestamp,
+    },
+    /// The certificate that the partner's authority issued was taken in.
+    CertificateImported {
+        /// For which generation.
+        rotation: RotationId,
+        /// The certificate.
+        certificate: Fingerprint,
+        /// Its end.
+        not_after: Timestamp,
+    },
+    /// A private key is about to leave the store. Without an end, it may have left.
+    KeyExportBegun {
+        /// For whom.
+        connector: ConnectorName,
+        /// Whose.
+        identity: IdentityName,
+        /// Which generation.
+        generation: GenerationNumber,
+        /// Its certificate.
+        certificate: Fingerprint,
+        /// Into what.
+        to: Receiver,
+    },
+    /// What became of an export.
+    KeyExportEnded {
+        /// The number of the entry that it began with.
+        begun: u64,
+        /// For whom.
+        connector: ConnectorName,
+        /// Whose.
+        identity: IdentityName,
+        /// Which generation.
+        generation: GenerationNumber,
+        /// Whether the key has left.
+        outcome: ExportOutcome,
+    },
+
+    // --- issuers and the letters' signer ---
+    /// The keys of a local authority were made.
+    AuthorityCreated {
+        /// Its name.
+        issuer: IssuerName,
+        /// The root.
+        root: Fingerprint,
+        /// What works.
+        issuing: Fingerprint,
+    },
+    /// A certificate is on the list of those that are no longer to be trusted.
+    CertificateRevoked {
+        /// Whose list.
+        issuer: IssuerName,
+        /// Which certificate.
+        serial: SerialNumber,
+    },
+    /// A revocation list was signed.
+    RevocationListIssued {
+        /// By whom.
+        issuer: IssuerName,
+        /// Its number.
+        number: u64,
+        /// How many certificates it names.
+        revoked: u64,
+    },
+    /// Letters are signed with this certificate from here on.
+    SignerInstalled {
+        /// The certificate.
+        certificate: Fingerprint,
+        /// SHA-256 of its SubjectPublicKeyInfo.
+        key: KeyId,
+        /// Whether its key was made elsewhere.
+        imported: bool,
+    },
+
+    // --- rotations ---
+    /// A rotation was planned.
+    RotationBegun {
+        /// Its name.
+        rotation: RotationId,
+        /// The generation that is to be replaced.
+        from: Option<GenerationNumber>,
+        /// Why.
+        reason: RotationReason,
+    },
+    /// The configuration changed what a rotation has to reach.
+    RotationRescoped {
+        /// Which.
+        rotation: RotationId,
+        /// What has to be reached now.
+        destinations: Vec<Destination>,
+        /// Who has to present it now.
+        connectors: Vec<ConnectorName>,
+    },
+    /// A mail server has accepted a letter.
+    LetterSent {
+        /// Of which rotation.
+        rotation: RotationId,
+        /// Why it was written.
+        kind: LetterKind,
+        /// Its name.
+        message_id: MessageId,
+        /// To whom.
+        to: Vec<EmailAddress>,
+        /// Whether it was encrypted to every one of them.
+        encrypted: bool,
+        /// The words with which it was accepted.
+        reply: Line,
+    },
+    /// A mail came in, and was taken for something.
+    MailWeighed {
+        /// Its name.
+        message_id: MessageId,
+        /// Who it says it is from.
+        from: Option<EmailAddress>,
+        /// SHA-256 of the whole mail.
+        digest: Digest,
+        /// Whether it was taken as an acknowledgement.
+        accepted: bool,
+        /// What it was taken for.
+        judgement: Line,
+    },
+    /// A contact accepted a certificate.
+    Acknowledged {
+        /// Of which rotation.
+        rotation: RotationId,
+        /// The evidence.
+        acknowledgement: Acknowledgement,
+    },
+    /// A contact refused a certificate.
+    Declined {
+        /// Of which rotation.
+        rotation: RotationId,
+        /// Where.
+        destination: Destination,
+        /// Who.
+        contact: EmailAddress,
+        /// Why, in their words.
+        reason: Line,
+    },
+    /// A gate was opened by decision, without evidence.
+    Waived {
+        /// Of which rotation.
+        rotation: RotationId,
+        /// Where.
+        destination: Destination,
+        /// Which gate.
+        gate: Gate,
+        /// Who says they decided: a claim.
+        decided_by: Line,
+        /// Why.
+        reason: Line,
+    },
+    /// An operator decided about a rotation.
+    Decided {
+        /// Which.
+        rotation: RotationId,
+        /// What.
+        #[serde(flatten)]
+        decision: Decision,
+        /// Who says they decided: a claim.
+        decided_by: Line,
+        /// Why.
+        reason: Line,
+    },
+    /// A gate is open.
+    GateOpened {
+        /// Of which rotation.
+        rotation: RotationId,
+        /// Where.
+        destination: Destination,
+        /// Which gate.
+        gate: Gate,
+        /// On what ground.
+        #[serde(flatten)]
+        basis: Basis,
+        /// What the wire said, when it was asked.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        probe: Option<ProbeEvidence>,
+    },
+    /// A gate that stood open by evidence is shut again.
+    GateShut {
+        /// Of which rotation.
+        rotation: RotationId,
+        /// Where.
+        destination: Destination,
+        /// Which gate.
+        gate: Gate,
+        /// What the wire said.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        probe: Option<ProbeEvidence>,
+    },
+    /// A connector was seen using a generation, or its reload succeeded.
+    ConnectorSwitched {
+        /// Of which rotation.
+        rotation: RotationId,
+        /// Who.
+        connector: ConnectorName,
+        /// To what.
+        generation: GenerationNumber,
+        /// Its certificate.
+        certificate: Fingerprint,
+        /// How we know.
+        evidence: Line,
+    },
+    /// Every connector there presents the new generation.
+    CutOver {
+        /// Of which rotation.
+        rotation: RotationId,
+        /// Where.
+        destination: Destination,
+    },
+    /// The old generation counts as gone there.
+    Retired {
+        /// Of which rotation.
+        rotation: RotationId,
+        /// Where.
+        destination: Destination,
+        /// On what ground.
+        basis: RetireBasis,
+        /// What the wire said, when it was asked.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        probe: Option<ProbeEvidence>,
+    },
+    /// A rotation has ended.
+    RotationEnded {
+        /// Which.
+        rotation: RotationId,
+        /// How.
+        outcome: Outcome,
+    },
+}
+
+/// A probe in short; the whole report is in the rotation's journal under the same id.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct ProbeEvidence {
+    /// Its name, which stands in the other side's logs, too.
+    pub id: Line,
+    /// What it concludes.
+    pub verdict: Verdict,
+    /// In a sentence.
+    pub summary: Line,
+}
+
+/// What a private key is written into.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "into")]
+pub enum Receiver {
+    /// One file with key and chain.
+    Bundle {
+        /// Which.
+        path: Line,
+    },
+    /// The directory of a generation.
+    Directory {
+        /// In which.
+        path: Line,
+    },
+    /// A connection to the connectors' socket, as the kernel names its other end.
+    Socket {
+        /// The user.
+        uid: u32,
+        /// The process.
+        pid: Option<i32>,
+    },
+}
+
+/// What became of an export.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "result")]
+pub enum ExportOutcome {
+    /// All of it was written.
+    Delivered,
+    /// It was broken off: a part may have left.
+    Failed {
+        /// Why.
+        why: Line,
+    },
+}
+
+/// How a key slot was changed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SlotChange {
+    /// It is new.
+    Added,
+    /// It opens nothing any more.
+    Removed,
+    /// It has another secret, or another cost.
+    Changed,
+}
+
+/// How far something long is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stage {
+    /// It has begun.
+    Begun,
+    /// It is done.
+    Finished,
+}
+
+/// A file that a configuration consists of.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct ConfigurationFile {
+    /// Where it lies.
+    pub path: Line,
+    /// SHA-256 of what it held; `None` when it could not be read.
+    pub digest: Option<Digest>,
+}
