@@ -467,12 +467,13 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         std::os::unix::fs::chown(directory.path(), Some(stranger), None).unwrap();
         let mut sink = sink(directory.path().join("client.pem"));
-        let refused = publish_bundle(&sink, &handover(1)).unwrap_err();
+        let exports = Notebook::default();
+        let refused = publish_bundle(&sink, &handover(1), outlet(&exports)).unwrap_err();
         assert!(refused.to_string().contains("belongs to user"), "{refused}");
         sink.path = directory.path().join("identity");
-        assert!(publish_directory(&sink, &handover(1)).is_err());
+        assert!(publish_directory(&sink, &handover(1), outlet(&exports)).is_err());
         sink.owner = Some(stranger);
-        publish_directory(&sink, &handover(1)).unwrap();
+        publish_directory(&sink, &handover(1), outlet(&exports)).unwrap();
     }
 
     #[test]

@@ -92,7 +92,7 @@ impl Service {
         let now = self.clock.now();
         let inbound = match Inbound::parse_with(mail, &self.mail_keys()?) {
             Ok(inbound) => inbound,
-            Err(error) => return Err(self.unreadable(mail, &error)?),
+            Err(error) => return Err(self.unreadable(by, mail, &error)?),
         };
         let id = &inbound.message_id;
         let known = self.records.inbound(id)?;
@@ -187,7 +187,12 @@ impl Service {
 
     /// A mail filter drops what was refused: what could not be read would be gone without a trace, and it may
     /// have been the answer.
-    fn unreadable(&self, mail: &[u8], error: &InboxError) -> Result<ServiceError, ServiceError> {
+    fn unreadable(
+        &self,
+        by: &Author,
+        mail: &[u8],
+        error: &InboxError,
+    ) -> Result<ServiceError, ServiceError> {
         let (id, judgement) = (name_by_content(mail), chain(error));
         tracing::warn!(mail = %id, "refused as an acknowledgement: {judgement}");
         let record = InboxRecord {
@@ -201,7 +206,9 @@ impl Service {
             version: self.records.inbound(&id)?.map_or(0, |known| known.version),
             value: record,
         };
-        self.records.commit(Batch::new().inbound(&id, &record))?;
+        let at = self.clock.now();
+        self.records
+            .commit(by, at, Batch::new().inbound(&id, &record))?;
         Ok(ServiceError::refused(judgement).hint(
             "look for the mail in the mailbox; ask for another, or `exchange acknowledge` after a call",
         ))

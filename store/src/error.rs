@@ -181,6 +181,14 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// A store that is still being filled, or was when the machine stopped.
+    #[error(
+        "the store in {path} is being restored or migrated, or that was interrupted: run that command again"
+    )]
+    Loading {
+        /// The store's directory.
+        path: PathBuf,
+    },
     /// A key file does not hold a key.
     #[error(
         "{path} is not a key file: it must hold {} hexadecimal digits",

@@ -76,6 +76,8 @@
 //! sees only that record), and an older copy of *all* files is a sound store. For the latter,
 //! [`Verification::transactions`] never decreases and can be kept elsewhere.
 
+mod backup;
+mod contents;
 mod crypto;
 mod engine;
 mod error;
@@ -83,9 +85,12 @@ mod fault;
 mod files;
 mod header;
 mod kdf;
+mod lineage;
+mod load;
 mod lock;
 mod obstacle;
 mod plan;
+mod replace;
 mod secret;
 mod shared;
 mod slot;
@@ -95,7 +100,12 @@ mod suite;
 mod survey;
 mod transaction;
 mod vault;
+mod witness;
 
+pub use backup::{
+    Backup, BackupError, BackupFault, BackupIdentity, BackupRecipients, Head, Item, Manifest,
+    Taking, UnreadableIdentity, UnreadableRecipient,
+};
 pub use engine::database::{Database, DatabaseFault, Lease};
 pub use engine::leadership::Leadership;
 pub use engine::lease::{Ended, Leader};
@@ -104,10 +114,14 @@ pub use engine::postgres::PostgresError;
 pub use engine::{EngineError, EngineKind, UnknownEngine};
 pub use error::{Damage, Error, Fault, HeaderFault, Place, Result};
 pub use kdf::KdfCost;
+pub use lineage::{Lineage, STORE_COLLECTION};
+pub use load::Loader;
 pub use obstacle::Obstacle;
+pub use replace::{Replaced, replace_store, room_beside};
 pub use secret::{KeyFile, Passphrase, Unlock};
 pub use slot::{SlotInfo, SlotKind};
 pub use store::{InitOptions, Store};
 pub use survey::{Survey, Verification};
 pub use transaction::{Expect, Transaction};
 pub use vault::{Entry, Record};
+pub use witness::{MARK_EVERY, Mark, Witness, WitnessError};

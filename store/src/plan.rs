@@ -48,12 +48,18 @@ impl<'s> Plan<'s> {
                 id,
                 bytes,
                 expect,
-            } => self.write(collection, id, *expect, Some(bytes)),
+            } => self.write(collection, id, *expect, Some(bytes), None),
+            Operation::Load {
+                collection,
+                id,
+                version,
+                bytes,
+            } => self.write(collection, id, Expect::Absent, Some(bytes), Some(*version)),
             Operation::Delete {
                 collection,
                 id,
                 expect,
-            } => self.write(collection, id, *expect, None),
+            } => self.write(collection, id, *expect, None, None),
             Operation::Append {
                 stream,
                 expected,
@@ -63,13 +69,15 @@ impl<'s> Plan<'s> {
     }
 
     /// The changes for the engine: the values, and the summaries and root that account for them.
-    pub(crate) fn finish(mut self) -> Result<Vec<Change>> {
+    ///
+    /// `after` is the least number of transactions that there have been.
+    pub(crate) fn finish(mut self, after: u64) -> Result<Vec<Change>> {
         if self.values.is_empty() {
             return Ok(Vec::new());
         }
         let vault = &self.store.vault;
         let mut root = vault.open_root(self.store.get(ROOT_KEY)?.as_deref())?;
-        root.transactions += 1;
+        root.transactions = root.transactions.max(after) + 1;
         for (group, tally) in std::mem::take(&mut self.groups) {
             let key = vault.summary_key(&group);
             if let Some(old) = self.store.get(&key)? {
@@ -94,6 +102,7 @@ impl<'s> Plan<'s> {
         id: &str,
         expect: Expect,
         bytes: Option<&[u8]>,
+        version: Option<u64>,
     ) -> Result<()> {
         check_name(collection)?;
         check_name(id)?;
@@ -119,7 +128,7 @@ impl<'s> Plan<'s> {
                 found,
             });
         }
-        let version = found.unwrap_or(0) + 1;
+        let version = version.unwrap_or(found.unwrap_or(0) + 1);
         let new = bytes
             .map(|bytes| vault.seal_record(collection, id, version, bytes))
             .transpose()?;

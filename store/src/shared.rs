@@ -13,8 +13,10 @@ use crate::engine::EngineError;
 use crate::engine::leadership::Leadership;
 use crate::engine::lease::Leader;
 use crate::error::{Error, Result};
+use crate::files::IoContext;
+use crate::header::HEADER_FILE;
 use crate::secret::Unlock;
-use crate::store::{InitOptions, Store};
+use crate::store::{InitOptions, Inner, Store, engine_error};
 
 impl Store {
     /// Whether we still lead, if the store is one that other machines share.
@@ -40,9 +42,26 @@ impl Store {
     }
 }
 
-/// Makes a store in the database that is named in `dir`, and leads it.
-pub(crate) fn init(dir: &Path, unlock: &Unlock, options: &InitOptions) -> Result<Store> {
-    shared::init(dir, unlock, options)
+impl Inner {
+    /// Tells the others with whom the store is shared how its header reads now.
+    pub(crate) fn announce(&self) -> Result<()> {
+        let path = self.dir().join(HEADER_FILE);
+        let text = std::fs::read(&path).while_trying("read", &path)?;
+        self.engine
+            .publish_header(&text)
+            .map_err(|source| engine_error(self.kind(), self.dir(), "write its header", source))
+    }
+}
+
+/// Makes a store in the database that is named in `dir`, and leads it. With a mark it is not there for
+/// others before it is announced.
+pub(crate) fn init(
+    dir: &Path,
+    unlock: &Unlock,
+    options: &InitOptions,
+    mark: Option<&str>,
+) -> Result<Store> {
+    shared::init(dir, unlock, options, mark)
 }
 
 /// Leads the store in the database that is named in `dir`.
@@ -80,7 +99,12 @@ mod shared {
     /// Different for each start of each machine.
     const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
-    pub(super) fn init(dir: &Path, unlock: &Unlock, options: &InitOptions) -> Result<Store> {
+    pub(super) fn init(
+        dir: &Path,
+        unlock: &Unlock,
+        options: &InitOptions,
+        mark: Option<&str>,
+    ) -> Result<Store> {
         let failed = |source| engine_error(KIND, dir, "be created", source);
         if Header::exists(dir) {
             return Err(Error::AlreadyExists {
@@ -209,7 +233,7 @@ mod shared {
     use crate::engine::EngineKind;
     use crate::store::engine_error;
 
-    pub(super) fn init(dir: &Path, _: &Unlock, _: &InitOptions) -> Result<Store> {
+    pub(super) fn init(dir: &Path, _: &Unlock, _: &InitOptions, _: Option<&str>) -> Result<Store> {
         Err(not_built(dir))
     }
 

@@ -13,6 +13,7 @@ use crate::fault::{Passage, When};
 use crate::files::{self, IoContext};
 use crate::header::{Header, Unverified};
 use crate::kdf::KdfCost;
+use crate::load::LOADING_FILE;
 use crate::lock::{LOCK_FILE, Lock};
 use crate::obstacle::Obstacle;
 use crate::plan::Plan;
@@ -52,7 +53,7 @@ pub(crate) struct Inner {
     kind: EngineKind,
     dir: PathBuf,
     /// Held from the first condition checked to the last byte written.
-    writer: Mutex<()>,
+    pub(crate) writer: Mutex<()>,
     /// Held exclusively while the engine writes, so that readers never see half a transaction.
     pub(crate) gate: RwLock<()>,
     _lock: Lock,
@@ -69,8 +70,18 @@ impl Store {
     /// [`Error::HeaderMissing`] for what is there already, [`Error::EmptyPassphrase`],
     /// [`Error::InUse`], [`Error::Io`], [`Error::Engine`], [`Error::Random`].
     pub fn init(dir: &Path, unlock: &Unlock, options: &InitOptions) -> Result<Self> {
+        Self::init_marked(dir, unlock, options, None)
+    }
+
+    /// The same, with a file beside the header that says what is to be known of it.
+    pub(crate) fn init_marked(
+        dir: &Path,
+        unlock: &Unlock,
+        options: &InitOptions,
+        mark: Option<&str>,
+    ) -> Result<Self> {
         if options.engine == EngineKind::Postgres {
-            return shared::init(dir, unlock, options);
+            return shared::init(dir, unlock, options, mark);
         }
         if Header::exists(dir) {
             return Err(Error::AlreadyExists {
@@ -92,6 +103,9 @@ impl Store {
         }
         let unfinished = dir.join(UNFINISHED_FILE);
         files::write_private(&unfinished, b"")?;
+        if let Some(mark) = mark {
+            files::write_private(&dir.join(mark), b"")?;
+        }
         let kind = options.engine;
         let engine_dir = dir.join(ENGINE_DIR);
         files::create_private_dir(&engine_dir)?;
@@ -127,7 +141,7 @@ impl Store {
     /// # Errors
     /// [`Error::NotFound`], [`Error::Incomplete`] or [`Error::HeaderMissing`] when there is no
     /// whole store; [`Error::InUse`] when it is open already, here or in another process;
-    /// [`Error::WrongSecret`]; [`Error::NewerFormat`] and [`Error::HeaderDamaged`], with nothing
+    /// [`Error::Loading`]; [`Error::WrongSecret`]; [`Error::NewerFormat`] and [`Error::HeaderDamaged`], with nothing
     /// written; [`Error::Canary`]; [`Error::Io`], [`Error::Engine`].
     pub fn open(dir: &Path, unlock: &Unlock) -> Result<Self> {
         if Database::is_named_in(dir) {
@@ -137,6 +151,11 @@ impl Store {
             return Err(headless(dir).unwrap_or(Error::NotFound {
                 path: dir.to_owned(),
             }));
+        }
+        if dir.join(LOADING_FILE).symlink_metadata().is_ok() {
+            return Err(Error::Loading {
+                path: dir.to_owned(),
+            });
         }
         // Once before the lock, so that nothing at all is written beside a header that cannot be
         // used, and once under it, since it may have been replaced in between.
@@ -268,7 +287,7 @@ impl Store {
             plan.add(operation)?;
         }
         let passage = Passage::enter(plan.appends());
-        let changes = plan.finish()?;
+        let changes = plan.finish(transaction.after)?;
         if changes.is_empty() {
             return Ok(());
         }
@@ -305,6 +324,14 @@ impl Inner {
             gate: RwLock::new(()),
             _lock: lock,
         }
+    }
+
+    pub(crate) fn kind(&self) -> EngineKind {
+        self.kind
+    }
+
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
     }
 
     pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {

@@ -46,6 +46,8 @@ impl fmt::Display for Expect {
 #[derive(Default)]
 pub struct Transaction {
     pub(crate) operations: Vec<Operation>,
+    /// The number of transactions that there have been at least: what a restored store goes on from.
+    pub(crate) after: u64,
 }
 
 pub(crate) enum Operation {
@@ -54,6 +56,13 @@ pub(crate) enum Operation {
         id: String,
         bytes: Zeroizing<Vec<u8>>,
         expect: Expect,
+    },
+    /// Writes a record that was not there in a version of its own: of a backup, or of an older format.
+    Load {
+        collection: String,
+        id: String,
+        version: u64,
+        bytes: Zeroizing<Vec<u8>>,
     },
     Delete {
         collection: String,
@@ -123,7 +132,7 @@ impl Transaction {
         })
     }
 
-    fn push(&mut self, operation: Operation) -> &mut Self {
+    pub(crate) fn push(&mut self, operation: Operation) -> &mut Self {
         self.operations.push(operation);
         self
     }

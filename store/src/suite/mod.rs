@@ -1,5 +1,6 @@
 //! The conformance suite: written once, run against every engine.
 
+mod backups;
 mod engines;
 mod journals;
 mod lifecycle;
@@ -7,6 +8,7 @@ mod lifecycle;
 mod postgres;
 mod records;
 mod tampering;
+mod witnesses;
 
 use std::path::Path;
 

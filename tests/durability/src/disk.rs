@@ -63,7 +63,7 @@ pub struct Image {
 #[derive(Clone, Debug)]
 pub enum Entry {
     /// Its names.
-    Directory(BTreeMap<String, Entry>),
+    Directory(BTreeMap<String, Self>),
     /// Its content.
     File(Vec<u8>),
 }
