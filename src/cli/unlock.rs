@@ -16,6 +16,7 @@ const LONGEST: u64 = 4096;
 
 /// Opens the store that the configuration names.
 pub(super) fn open(terminal: Terminal, config: &StoreConfig) -> Result<Records, ServiceError> {
+    Records::settle(&config.path, config.database.as_ref())?;
     Ok(Records::open(
         &config.path,
         &secret(terminal, &config.unlock)?,

@@ -3,6 +3,7 @@
 //! A configuration is validated whole, with everything that it points at, and refused whole: what was in
 //! force stays in force. It names where secrets are and never holds one.
 
+mod database;
 mod files;
 mod raw;
 mod resolve;
@@ -22,6 +23,7 @@ use crate::{
         Partner, PartnerName, PolicyName, rotation::Scope,
     },
     policy::Policy,
+    records::{Database, EngineKind},
 };
 
 /// Why a configuration cannot be used: all faults at once, each naming its place.
@@ -62,6 +64,10 @@ pub struct StoreConfig {
     pub path: PathBuf,
     /// How it opens.
     pub unlock: UnlockSource,
+    /// What a new store is kept with.
+    pub engine: EngineKind,
+    /// The database in which it lies, for machines that share it; `None`: in its directory.
+    pub database: Option<Database>,
 }
 
 /// How connections to the mail server are protected.

@@ -10,8 +10,8 @@ use super::{
     Config, ConfigFaults, ConnectorConfig, MailConfig, MailSecurity, StoreConfig, UnlockSource,
     files::{DEFAULT_RUNTIME, directory_of},
     raw::{
-        RawConfig, RawConnector, RawDelivery, RawEnvironment, RawFiles, RawIssuer, RawMail,
-        RawPartner, RawReload, RawSocket, RawStore,
+        RawConfig, RawConnector, RawDelivery, RawEngine, RawEnvironment, RawFiles, RawIssuer,
+        RawMail, RawPartner, RawReload, RawSocket, RawStore,
     },
 };
 use crate::{
@@ -22,6 +22,7 @@ use crate::{
     },
     pki,
     policy::{self, Policy},
+    records::EngineKind,
 };
 
 /// The policies that the program brings along.
@@ -87,7 +88,7 @@ fn read(path: &Path) -> Result<String, String> {
     fs::read_to_string(path).map_err(fault)
 }
 
-struct Resolving<'a> {
+pub(super) struct Resolving<'a> {
     directory: &'a Path,
     faults: Vec<String>,
 }
@@ -137,11 +138,11 @@ impl Resolving<'_> {
         }
     }
 
-    fn fault(&mut self, place: &str, fault: impl std::fmt::Display) {
+    pub(super) fn fault(&mut self, place: &str, fault: impl std::fmt::Display) {
         self.faults.push(format!("{place}: {fault}"));
     }
 
-    fn path(&self, path: PathBuf) -> PathBuf {
+    pub(super) fn path(&self, path: PathBuf) -> PathBuf {
         self.directory.join(path)
     }
 
@@ -153,7 +154,7 @@ impl Resolving<'_> {
         text
     }
 
-    fn anchors(&mut self, place: &str, path: PathBuf) -> Vec<Vec<u8>> {
+    pub(super) fn anchors(&mut self, place: &str, path: PathBuf) -> Vec<Vec<u8>> {
         let path = self.path(path);
         let certificates = fs::read(&path)
             .map_err(|error| format!("{}: {error}", path.display()))
@@ -204,7 +205,32 @@ impl Resolving<'_> {
                 UnlockSource::PassphraseFile(path)
             }
         };
+        let engine = match raw.engine {
+            None | Some(RawEngine::Redb) => EngineKind::Redb,
+            Some(RawEngine::Sled) => EngineKind::Sled,
+            Some(RawEngine::Postgres) => EngineKind::Postgres,
+        };
+        let database = match (raw.engine, raw.postgres) {
+            (Some(RawEngine::Postgres), Some(postgres)) => self.database(postgres),
+            (None | Some(RawEngine::Redb | RawEngine::Sled), None) => None,
+            (Some(RawEngine::Postgres), None) => {
+                self.fault(
+                    "store",
+                    "engine = \"postgres\" and [store.postgres] go together",
+                );
+                None
+            }
+            (None | Some(RawEngine::Redb | RawEngine::Sled), Some(_)) => {
+                self.fault(
+                    "store.postgres",
+                    "it is of use with engine = \"postgres\" in [store]",
+                );
+                None
+            }
+        };
         StoreConfig {
+            engine,
+            database,
             path: self.path(raw.path.unwrap_or_else(|| "store".into())),
             unlock,
         }

@@ -12,6 +12,7 @@ mod journal;
 mod mail;
 mod opening;
 mod secret;
+mod shared;
 mod signer;
 
 pub use authority::{AuthorityRecord, RevokedRecord};
@@ -25,7 +26,9 @@ pub use signer::SignerRecord;
 use std::sync::Mutex;
 
 use aws_lc_rs::digest;
-pub use countersign_store::{EngineKind, KeyFile, Passphrase, Unlock};
+pub use countersign_store::{
+    Database, Ended, EngineKind, KeyFile, Leader, Leadership, Lease, Passphrase, Unlock,
+};
 use countersign_store::{Record, Store};
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;

@@ -31,7 +31,7 @@ use tokio::sync::Notify;
 pub use error::{ErrorKind, ServiceError};
 pub use keyring::{KeyringReply, KeyringRequest};
 pub use request::{GenerationSlot, IdentityAdd, Reply, Request, Statement};
-pub use standing::{Standing, StandingView};
+pub use standing::{LeaderView, Standing, StandingView};
 pub use status::Advanced;
 pub use views::{
     ConnectorView, DestinationView, EventView, GenerationView, IdentityView, InboxView, LetterView,
@@ -48,7 +48,7 @@ use crate::{
         Clock, IdentityName,
         audit::{Action, Actor, Author},
     },
-    records::Records,
+    records::{Leadership, Records},
     rotation::{Observer, Silent},
 };
 
@@ -173,6 +173,11 @@ impl Service {
     pub fn openers(&self) -> Vec<String> {
         // A header that cannot be read any more is told of when somebody opens the store.
         Records::openers(self.records.store().dir()).unwrap_or_default()
+    }
+
+    /// Whether we still lead, if the store is one that machines share.
+    pub fn leadership(&self) -> Option<Leadership> {
+        self.records.leadership()
     }
 
     /// Where connectors are told of their identities.

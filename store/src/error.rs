@@ -269,6 +269,21 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// Whether it may go away by itself, with nobody doing anything about the store: a database that
+    /// cannot be reached now.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        match self {
+            #[cfg(feature = "postgres")]
+            Self::Engine { source, .. } => {
+                matches!(&**source, EngineError::Postgres(error) if error.is_passing())
+            }
+            _ => false,
+        }
+    }
+}
+
 /// One finding: stored bytes that are not what this store wrote there.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{place} {fault}")]

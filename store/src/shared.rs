@@ -69,6 +69,11 @@ pub(crate) fn open(dir: &Path, unlock: &Unlock) -> Result<Store> {
     shared::open(dir, unlock)
 }
 
+/// Takes a fresh copy of the header of the store in the database that is named in `dir`.
+pub(crate) fn refresh(dir: &Path) -> Result<()> {
+    shared::refresh(dir)
+}
+
 /// What an engine says about leaders is no fault of the engine.
 pub(crate) fn plainly(source: EngineError) -> Result<Error, EngineError> {
     shared::plainly(source)
@@ -133,7 +138,11 @@ mod shared {
             slots: vec![slot],
         };
         let text = header.encode(dir, &master)?;
-        inner.engine.publish_header(&text).map_err(failed)?;
+        if let Some(mark) = mark {
+            files::write_private(&dir.join(mark), b"")?;
+        } else {
+            inner.engine.publish_header(&text).map_err(failed)?;
+        }
         files::replace(&dir.join(HEADER_FILE), &text)?;
         Ok(Store {
             inner: Arc::new(inner),
@@ -175,6 +184,17 @@ mod shared {
     /// Leads a database that somebody else has left.
     pub(crate) fn open_engine(dir: &Path) -> Result<PostgresEngine, EngineError> {
         Visit::pay(dir)?.lead(instance(dir)?)
+    }
+
+    /// Takes a fresh copy of the header, as far as the database can be reached.
+    pub(crate) fn refresh(dir: &Path) -> Result<()> {
+        let failed = |source| engine_error(KIND, dir, "give its header", source);
+        let visit = Visit::pay(dir).map_err(failed)?;
+        match visit.expect_store().map_err(failed) {
+            Ok(()) => copy_header(&visit, dir),
+            Err(error) if error.is_passing() && Header::exists(dir) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     pub(super) fn leader(dir: &Path) -> Result<Option<Leader>> {
@@ -266,6 +286,10 @@ mod shared {
     }
 
     pub(super) fn try_secret(dir: &Path, _: &Unlock) -> Result<()> {
+        Err(not_built(dir))
+    }
+
+    pub(super) fn refresh(dir: &Path) -> Result<()> {
         Err(not_built(dir))
     }
 

@@ -190,6 +190,9 @@ impl Store {
     /// # Errors
     /// As [`open`](Self::open), for what can be told without a secret.
     pub fn slots_in(dir: &Path) -> Result<Vec<SlotInfo>> {
+        if Database::is_named_in(dir) {
+            shared::refresh(dir)?;
+        }
         if !Header::exists(dir) {
             return Err(headless(dir).unwrap_or(Error::NotFound {
                 path: dir.to_owned(),

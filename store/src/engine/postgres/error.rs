@@ -134,7 +134,7 @@ impl PostgresError {
     }
 
     /// Whether trying again over a new connection may help.
-    pub(super) fn is_passing(&self) -> bool {
+    pub(crate) fn is_passing(&self) -> bool {
         matches!(
             self,
             Self::Connect { .. } | Self::Gone { .. } | Self::Silent { .. }
