@@ -6,6 +6,7 @@ use super::{terminal::Terminal, unlock};
 use crate::{
     config::Config,
     daemon,
+    model::audit::Author,
     service::{self, Reply, Request, Service, ServiceError},
 };
 
@@ -23,6 +24,29 @@ pub(super) async fn ask(
     path: &Path,
     request: Request,
 ) -> Result<Reply, ServiceError> {
+    reach(terminal, path).await?.ask(request).await
+}
+
+/// Who has the store open: the daemon, or this program.
+pub(super) enum Reach {
+    Daemon(PathBuf),
+    Own(Box<Service>),
+}
+
+impl Reach {
+    /// Answers a request.
+    pub(super) async fn ask(&mut self, request: Request) -> Result<Reply, ServiceError> {
+        match self {
+            Self::Daemon(socket) => daemon::call(socket, &service::command(), &request)
+                .await
+                .map_err(refusal),
+            Self::Own(service) => service.handle(service::command(), request).await,
+        }
+    }
+}
+
+/// Finds the daemon, or opens the store.
+pub(super) async fn reach(terminal: Terminal, path: &Path) -> Result<Reach, ServiceError> {
     let (config, socket) = control_socket(path);
     if daemon::is_running(&socket).await {
         if let Err(fault) = &config {
@@ -30,12 +54,9 @@ pub(super) async fn ask(
                 "{fault}; the daemon goes on with the configuration before it"
             ));
         }
-        return daemon::call(&socket, &service::command(), &request)
-            .await
-            .map_err(refusal);
+        return Ok(Reach::Daemon(socket));
     }
-    let service = open(terminal, config?)?;
-    service.handle(service::command(), request).await
+    Ok(Reach::Own(Box::new(open(terminal, config?)?)))
 }
 
 /// The configuration, and where the daemon answers even if it cannot be used.
@@ -59,5 +80,7 @@ pub(super) fn refusal(error: daemon::ClientError) -> ServiceError {
 /// Opens the store.
 pub(super) fn open(terminal: Terminal, config: Config) -> Result<Service, ServiceError> {
     let records = unlock::open(terminal, &config.store)?;
-    Ok(Service::new(records, config, service::system_clock(), None))
+    let service = Service::new(records, config, service::system_clock(), None);
+    service.tell_opened(&Author::new(service::command()), None)?;
+    Ok(service)
 }

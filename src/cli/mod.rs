@@ -1,6 +1,7 @@
 //! The top layer: arguments in, results out.
 
 mod args;
+mod audit;
 mod connect;
 mod exit;
 mod generate;
@@ -100,6 +101,7 @@ async fn run(terminal: Terminal, arguments: Arguments) -> Result<Exit, ServiceEr
         Command::Man { directory } => generate::man_pages(&directory).map(|()| Exit::Done),
         Command::Daemon => serve::daemon(terminal, &config).await,
         Command::Demo { concurrency } => tell_the_story(output, concurrency).await,
+        Command::Audit(command) => audit::run(output, &config, command).await,
         command => {
             let request = requests::from_command(command, output)?;
             answer(output, &config, request).await

@@ -11,10 +11,13 @@ use super::{
 };
 use crate::{
     config::{Config, UnlockSource},
-    model::PolicyName,
+    model::{
+        PolicyName,
+        audit::{Action, Author},
+    },
     policy::{GateRule, Policy, RetireRule},
     records::{EngineKind, Records},
-    service::ServiceError,
+    service::{ServiceError, command, system_clock},
 };
 
 #[derive(Serialize)]
@@ -76,6 +79,12 @@ pub(super) fn init_store(
         }
     };
     let records = unlock::init(&path, &secret, engine)?;
+    let told = Action::StoreMade {
+        engine: records.engine().to_string().into(),
+        store: path.display().to_string().into(),
+    };
+    let author = Author::new(command()).on("store-init");
+    records.record(&author, system_clock().now(), told)?;
     let made = Made {
         schema: 1,
         store: &path,

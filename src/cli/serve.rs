@@ -64,6 +64,7 @@ fn begin(terminal: Terminal, config: Config) -> Result<State, ServiceError> {
         Ok(secret) => {
             let records = Records::open(&config.store.path, &secret)?;
             let service = Service::new(records, config, clock, Some(now));
+            service.tell_opened(service.itself(), None)?;
             Ok(State::Serving(Arc::new(service)))
         }
         Err(why) => Ok(State::Sealed(Arc::new(Sealed {

@@ -20,7 +20,7 @@ use crate::{
     delivery::Sink,
     model::{
         ConnectorName, Destination, EmailAddress, Environment, IdentityName, Issuer, IssuerName,
-        Partner, PartnerName, PolicyName, rotation::Scope,
+        Partner, PartnerName, PolicyName, audit::Digest, rotation::Scope,
     },
     policy::Policy,
     records::{Database, EngineKind},
@@ -137,6 +137,8 @@ pub struct Config {
     pub policies: BTreeMap<PolicyName, Policy>,
     /// Where policies of one's own lie.
     pub policy_directory: Option<PathBuf>,
+    /// The files that it was read from, without those that hold secrets, and what each held.
+    pub sources: BTreeMap<PathBuf, Digest>,
 }
 
 impl Config {

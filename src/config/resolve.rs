@@ -18,9 +18,9 @@ use crate::{
     delivery::{FileSink, Reload, Sink},
     model::{
         Contact, Destination, Environment, EnvironmentKind, Issuer, IssuerKind, IssuerName, Lapse,
-        Partner, PartnerName, PolicyName, Role,
+        Partner, PartnerName, PolicyName, Role, audit::Digest,
     },
-    pki,
+    pki::{self, digest_of},
     policy::{self, Policy},
     records::EngineKind,
 };
@@ -67,6 +67,7 @@ pub(super) fn load(path: &Path) -> Result<Config, ConfigFaults> {
     let mut resolving = Resolving {
         directory: directory_of(path),
         faults: Vec::new(),
+        sources: BTreeMap::from([(path.to_owned(), digest_of(text.as_bytes()))]),
     };
     let config = resolving.config(path, raw);
     if resolving.faults.is_empty() {
@@ -91,6 +92,7 @@ fn read(path: &Path) -> Result<String, String> {
 pub(super) struct Resolving<'a> {
     directory: &'a Path,
     faults: Vec<String>,
+    sources: BTreeMap<PathBuf, Digest>,
 }
 
 impl Resolving<'_> {
@@ -135,6 +137,7 @@ impl Resolving<'_> {
             connectors,
             policies,
             policy_directory,
+            sources: std::mem::take(&mut self.sources),
         }
     }
 
@@ -159,6 +162,7 @@ impl Resolving<'_> {
         let certificates = fs::read(&path)
             .map_err(|error| format!("{}: {error}", path.display()))
             .and_then(|bytes| {
+                self.sources.insert(path.clone(), digest_of(&bytes));
                 pki::pem::certificates_from_pem(&bytes)
                     .map_err(|error| format!("{}: {error}", path.display()))
             });
@@ -456,7 +460,10 @@ impl Resolving<'_> {
                 continue;
             }
             match read(&path) {
-                Ok(text) => self.policy(&mut policies, &path.display().to_string(), &stem, &text),
+                Ok(text) => {
+                    self.policy(&mut policies, &path.display().to_string(), &stem, &text);
+                    self.sources.insert(path, digest_of(text.as_bytes()));
+                }
                 Err(fault) => self.faults.push(fault),
             }
         }

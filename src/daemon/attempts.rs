@@ -5,7 +5,7 @@
 
 use jiff::Timestamp;
 
-use crate::model::Lapse;
+use crate::{model::Lapse, service::FailedAttempts};
 
 /// Seconds after the first wrong secret; doubled with each further one.
 const FIRST_PAUSE: i64 = 1;
@@ -20,6 +20,7 @@ const LONGEST_PAUSE: Lapse = Lapse::seconds(60);
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Attempts {
     wrong: u32,
+    first: Option<Timestamp>,
     last: Option<Timestamp>,
 }
 
@@ -35,7 +36,18 @@ impl Attempts {
     /// A secret was wrong.
     pub(super) fn failed(&mut self, now: Timestamp) {
         self.wrong = self.wrong.saturating_add(1);
+        self.first.get_or_insert(now);
         self.last = Some(now);
+    }
+
+    /// What the audit log is told of them once it is open; `None` when there were none.
+    pub(super) fn told(&self) -> Option<FailedAttempts> {
+        Some(FailedAttempts {
+            attempts: self.wrong.into(),
+            since: self.first?,
+            last: self.last?,
+            why: "a secret that does not open the store was tried at the sealed daemon".to_owned(),
+        })
     }
 
     fn pause(&self) -> Lapse {

@@ -155,10 +155,10 @@ impl Desk {
                 return Err(error.into());
             }
         };
+        let service = self.serve(&sealed.config, records);
+        service.tell_opened(by, attempts.told())?;
         *attempts = Attempts::default();
-        self.enter(State::Serving(Arc::new(
-            self.serve(&sealed.config, records),
-        )));
+        self.enter(State::Serving(Arc::new(service)));
         info!("the store is open");
         Ok(KeyringReply::Unlocked {
             schema: 1,
@@ -276,6 +276,7 @@ impl Desk {
         };
         let config = Config::clone(&service.config());
         let opens = service.openers();
+        service.tell_closed(by);
         drop(service);
         let mut closed = self.closed.subscribe();
         closed.mark_unchanged();

@@ -72,6 +72,9 @@ impl Daemon {
             ended = live(&desk, &connectors) => return ended,
             _ = stop.wait_for(|stop| *stop) => {}
         }
+        if let Some(service) = desk.state().service() {
+            service.tell_closed(service.itself());
+        }
         info!("stopping");
         Ok(())
     }

@@ -49,6 +49,9 @@ pub(super) async fn run(service: Arc<Service>) {
             let service = service.clone();
             delivering.spawn(async move { service.deliver_missing(service.itself()).await });
         }
+        if look_at_all {
+            service.sign_log_when_due();
+        }
         match due(&service, &wakes, look_at_all, now) {
             Ok(due) => {
                 for identity in due {

@@ -51,8 +51,14 @@ impl Watch {
                     .service
                     .set_faults(FaultSource::Configuration, Vec::new()),
                 Ok(config) => {
+                    if let Err(error) = self.service.reconfigure(config) {
+                        error!("{error}; the configuration before it stays in force");
+                        let fault = format!("{}: {error}", path.display());
+                        self.service
+                            .set_faults(FaultSource::Configuration, vec![fault]);
+                        continue;
+                    }
                     info!(path = %path.display(), "a new configuration is in force");
-                    self.service.reconfigure(config);
                     if let Err(fault) = self.follow() {
                         error!("a directory of the configuration cannot be watched: {fault}");
                     }

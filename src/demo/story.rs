@@ -112,6 +112,7 @@ pub(super) async fn tell(
     let runtime = config.runtime.clone();
     let service = Service::new(records, config, clock.clone(), Some(clock.now()))
         .observed_by(Arc::new(witness));
+    service.tell_opened(service.itself(), None)?;
     let service = Arc::new(service);
     // Nobody else sets it: the story is told once.
     let _ = place.service.set(service.clone());

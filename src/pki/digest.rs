@@ -2,6 +2,13 @@
 
 use aws_lc_rs::digest::{self, Algorithm};
 
+use crate::model::audit;
+
+/// SHA-256 of something that the audit log tells of.
+pub fn digest_of(bytes: &[u8]) -> audit::Digest {
+    audit::Digest::new(sha256(bytes))
+}
+
 pub(super) fn sha256(bytes: &[u8]) -> [u8; 32] {
     digest(&digest::SHA256, bytes)
 }

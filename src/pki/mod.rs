@@ -24,6 +24,7 @@ mod subject;
 pub use authority::{AuthorityError, CertificateAuthority};
 pub use chain::{ChainError, inspect_chain, order_chain};
 pub use credentials::{Credentials, CredentialsError};
+pub use digest::digest_of;
 pub use inspect::{InspectError, LARGEST_CERTIFICATE, inspect};
 pub use issue::{IssueError, random_serial, self_signed};
 pub use key::{KeyError, PrivateKey};

@@ -2,7 +2,7 @@
 
 use super::{
     InboxView, LetterView, RotationView, Service, ServiceError, Statement, error::chain,
-    rotations::signed_name, who::digest,
+    rotations::signed_name,
 };
 use crate::{
     exchange::{
@@ -16,6 +16,7 @@ use crate::{
         one_line,
         rotation::{Fact, Rotation, Step},
     },
+    pki::digest_of,
     records::{Batch, InboxRecord, Versioned},
 };
 
@@ -134,7 +135,7 @@ impl Service {
         let weighed = Action::MailWeighed {
             message_id: id.clone(),
             from: record.from.clone(),
-            digest: digest(mail),
+            digest: digest_of(mail),
             accepted: record.accepted,
             judgement: judgement.as_str().into(),
         };

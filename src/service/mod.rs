@@ -3,6 +3,7 @@
 //! The command line hands a [`Request`] to the daemon's socket when one runs, and to a [`Service`] of its
 //! own when none does: the same value, the same code, the same [`Reply`].
 
+mod audit;
 mod deliveries;
 mod error;
 mod exchange;
@@ -10,6 +11,7 @@ mod identities;
 mod issuers;
 mod keyring;
 mod ledger;
+mod opening;
 mod probing;
 mod request;
 mod rotations;
@@ -28,8 +30,10 @@ use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
+pub use audit::{AuditFilter, AuditPage, AuditReply, AuditRequest, AuditVerdict};
 pub use error::{ErrorKind, ServiceError};
 pub use keyring::{KeyringReply, KeyringRequest};
+pub use opening::FailedAttempts;
 pub use request::{GenerationSlot, IdentityAdd, Reply, Request, Statement};
 pub use standing::{LeaderView, Standing, StandingView};
 pub use status::Advanced;
@@ -120,12 +124,15 @@ impl Service {
         self.config.load_full()
     }
 
-    /// Puts another configuration in force, and takes back the faults of the one before.
-    pub fn reconfigure(&self, config: Config) {
+    /// Puts another configuration in force, and takes back the faults of the one before. One that the audit log
+    /// cannot tell of is not put in force.
+    pub fn reconfigure(&self, config: Config) -> Result<(), ServiceError> {
+        self.tell_configuration(&config)?;
         self.config.store(Arc::new(config));
         self.set_faults(FaultSource::Configuration, Vec::new());
         self.seat_connectors();
         self.changed.notify_one();
+        Ok(())
     }
 
     /// Shows what is wrong, in the place of what was wrong there before.
@@ -203,6 +210,7 @@ impl Service {
 
     async fn answer(&self, by: &Author, request: Request) -> Result<Reply, ServiceError> {
         Ok(match request {
+            Request::Audit(request) => Reply::Audit(self.audit(by, request).await?),
             Request::Status => Reply::Status(self.status()?),
             Request::Renew => Reply::Renewed(self.renew(by).await?),
             Request::IdentityAdd(add) => Reply::Identity(self.add_identity(by, add).await?),

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::audit::{AuditReply, AuditRequest};
 use super::standing::StandingView;
 use super::views::{
     IdentityView, InboxView, LetterView, PemView, RenewView, RotationView, StatusView,
@@ -64,6 +65,7 @@ pub struct Statement {
     reason = "each is documented where it is a command, in `cli`"
 )]
 pub enum Request {
+    Audit(AuditRequest),
     Status,
     Renew,
     IdentityAdd(IdentityAdd),
@@ -135,6 +137,7 @@ impl Request {
     /// The name by which it is called, here and in the audit log.
     pub fn name(&self) -> &'static str {
         match self {
+            Self::Audit(request) => request.name(),
             Self::Status => "status",
             Self::Renew => "renew",
             Self::IdentityAdd(_) => "identity-add",
@@ -205,6 +208,9 @@ impl Request {
 
     /// Whether it leaves everything as it is.
     pub fn is_read_only(&self) -> bool {
+        if let Self::Audit(request) = self {
+            return request.is_read_only();
+        }
         matches!(
             self,
             Self::Status
@@ -226,6 +232,7 @@ impl Request {
 #[serde(rename_all = "kebab-case", tag = "reply")]
 #[allow(missing_docs, reason = "each wraps a documented view")]
 pub enum Reply {
+    Audit(AuditReply),
     Status(StatusView),
     Standing(StandingView),
     Identities {

@@ -5,10 +5,9 @@
 
 use std::{fs, path::Path};
 
-use aws_lc_rs::digest as sha256;
 use rustix::process::{getegid, geteuid, getpid};
 
-use crate::model::audit::{Actor, ActorKind, Claims, Digest};
+use crate::model::audit::{Actor, ActorKind, Claims};
 
 /// The table of accounts is no larger, in bytes; what is beyond is not looked at.
 const ACCOUNTS: u64 = 4 << 20;
@@ -65,13 +64,6 @@ fn login_in(accounts: &str, uid: u32) -> Option<String> {
         let login = fields.next()?;
         (fields.nth(1)?.parse() == Ok(uid)).then(|| login.to_owned())
     })
-}
-
-/// SHA-256 of something that the log tells of.
-pub(super) fn digest(bytes: &[u8]) -> Digest {
-    let mut digest = [0; 32];
-    digest.copy_from_slice(sha256::digest(&sha256::SHA256, bytes).as_ref());
-    Digest::new(digest)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The arguments. Help, man pages and completions are made from this one definition.
 
+mod audit;
 mod identity;
 mod store;
 
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(super) use audit::{AuditCommand, AuditVerify};
 pub(super) use identity::IdentityCommand;
 pub(super) use store::{Engine, SecretSource, StoreCommand, StoreInit};
 
@@ -65,6 +67,9 @@ pub enum Command {
     /// What is said to partners, and what they answer.
     #[command(subcommand)]
     Exchange(ExchangeCommand),
+    /// Who did what, when, why, and on what evidence.
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Ask a partner's gateway on the wire. Moves nothing; exits with 0 when the certificate is accepted.
     #[command(after_help = HELP)]
     Probe {

@@ -1,5 +1,6 @@
 //! Replies as text for people: tables that line up, times as "in 12 days (2026-12-05)".
 
+pub(super) mod audit;
 mod probe;
 mod standing;
 
@@ -18,6 +19,7 @@ pub(super) fn text(reply: &Reply, now: Timestamp) -> String {
     let mut out = String::new();
     // Writing to a string cannot fail.
     let _ = match reply {
+        Reply::Audit(reply) => write!(out, "{}", audit::entries(reply)),
         Reply::Status(view) => status(&mut out, view, now),
         Reply::Standing(view) => standing::standing(&mut out, view, now),
         Reply::Identities { identities, .. } => identity_table(&mut out, identities, now),

@@ -39,6 +39,13 @@ pub enum Action {
     LogExported,
 
     // --- the store ---
+    /// The store was made.
+    StoreMade {
+        /// What keeps the records.
+        engine: Line,
+        /// Where the store is.
+        store: Line,
+    },
     /// The store was opened.
     StoreOpened {
         /// By a daemon, which keeps it open; else by a command that ends at once.
@@ -524,6 +531,6 @@ pub enum Stage {
 pub struct ConfigurationFile {
     /// Where it lies.
     pub path: Line,
-    /// SHA-256 of what it held; `None` when it could not be read.
-    pub digest: Option<Digest>,
+    /// SHA-256 of what was read.
+    pub digest: Digest,
 }

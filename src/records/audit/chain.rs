@@ -1,12 +1,14 @@
 //! Reading a log with suspicion: pure, over lines, from the store or from a file, with nothing at hand but them.
 
-use aws_lc_rs::digest;
 use serde::Deserialize;
 
 use super::head::{Head, LogKey, SignedHead};
-use crate::model::{
-    KeyId,
-    audit::{Action, Digest, Entry},
+use crate::{
+    model::{
+        KeyId,
+        audit::{Action, Digest, Entry},
+    },
+    pki::digest_of,
 };
 
 /// What is wrong with a log, and with which entry it begins.
@@ -312,11 +314,4 @@ impl Chain {
         key.verified(&signed.head, &signed.signature)
             .filter(|head| head.log == *log)
     }
-}
-
-/// SHA-256 over an entry.
-pub(super) fn digest_of(line: &[u8]) -> Digest {
-    let mut bytes = [0; 32];
-    bytes.copy_from_slice(digest::digest(&digest::SHA256, line).as_ref());
-    Digest::new(bytes)
 }

@@ -93,11 +93,13 @@ impl Records {
         Ok(())
     }
 
-    /// Where the log ends now, signed; `None` when nothing was ever told.
-    pub fn signed_head(&self, now: Timestamp) -> Result<Option<SignedHead>, RecordsError> {
+    /// Where the log ends now, signed, and how many entries that are; `None` when nothing was ever told.
+    pub fn signed_head(&self, now: Timestamp) -> Result<Option<(SignedHead, u64)>, RecordsError> {
         let mut guard = self.log.state();
-        let state = State::known(&mut guard, self)?;
-        Ok(state.map(|state| state.sign(now)).transpose()?)
+        let Some(state) = State::known(&mut guard, self)? else {
+            return Ok(None);
+        };
+        Ok(Some((state.sign(now)?, state.entries())))
     }
 
     /// The digest of the configuration that was last told to be in force.

@@ -14,11 +14,11 @@ pub struct LogLine {
 
 impl Records {
     /// At most `limit` entries of the audit log after this number, in order.
-    pub fn log_page(&self, after: u64, limit: usize) -> Result<Vec<LogLine>, RecordsError> {
+    pub fn log_page(&self, after: u64, limit: u64) -> Result<Vec<LogLine>, RecordsError> {
         let entries = self.store().journal(STREAM)?;
         let page = entries.into_iter().filter(|entry| entry.sequence > after);
         Ok(page
-            .take(limit)
+            .take(usize::try_from(limit).unwrap_or(usize::MAX))
             .map(|entry| LogLine {
                 sequence: entry.sequence,
                 text: String::from_utf8_lossy(&entry.bytes).into_owned(),

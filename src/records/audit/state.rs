@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     STREAM,
-    chain::digest_of,
     head::{Head, SignedHead},
 };
 use crate::{
@@ -15,7 +14,7 @@ use crate::{
         KeyAlgorithm, Lapse,
         audit::{Action, Author, Digest, Entry},
     },
-    pki::{KeyError, PrivateKey, pem},
+    pki::{KeyError, PrivateKey, digest_of, pem},
     records::{Records, RecordsError, SecretBytes, Versioned, batch::encode},
 };
 

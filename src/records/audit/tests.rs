@@ -75,12 +75,12 @@ impl Place {
     }
 
     fn lines(&self) -> Vec<String> {
-        let page = self.records.log_page(0, usize::MAX).unwrap();
+        let page = self.records.log_page(0, u64::MAX).unwrap();
         page.into_iter().map(|line| line.text).collect()
     }
 
     fn head(&self) -> SignedHead {
-        self.records.signed_head(at(10_000)).unwrap().unwrap()
+        self.records.signed_head(at(10_000)).unwrap().unwrap().0
     }
 }
 
@@ -250,7 +250,7 @@ fn a_chain_that_was_made_anew_after_an_alteration_is_found_by_the_next_checkpoin
     let mut rewritten = lines;
     rewritten[99] = rewritten[99].replace("1000", "1001");
     for entry in 100..rewritten.len() {
-        let digest = super::chain::digest_of(rewritten[entry - 1].as_bytes());
+        let digest = crate::pki::digest_of(rewritten[entry - 1].as_bytes());
         let mut value: serde_json::Value = serde_json::from_str(&rewritten[entry]).unwrap();
         value["previous"] = digest.to_string().into();
         rewritten[entry] = value.to_string();
