@@ -156,9 +156,9 @@ impl Postgres {
         Self::with(Some(server), None, "")
     }
 
-    /// Starts a server that listens on another address of this machine, and takes connections from it.
-    pub fn at(ip: std::net::IpAddr) -> Self {
-        Self::with(None, Some(ip), "")
+    /// Starts a server that takes no connection without TLS, and listens on another address of this machine.
+    pub fn at(ip: std::net::IpAddr, server: &Identity) -> Self {
+        Self::with(Some(server), Some(ip), "")
     }
 
     fn with(tls: Option<&Identity>, ip: Option<std::net::IpAddr>, settings: &str) -> Self {
