@@ -2,14 +2,17 @@
 
 mod args;
 mod audit;
+mod backup;
 mod connect;
 mod exit;
 mod generate;
 mod hint;
 mod keyring;
+mod migrate;
 mod offline;
 mod render;
 mod requests;
+mod restore;
 mod serve;
 mod terminal;
 mod unlock;
@@ -86,6 +89,16 @@ async fn run(terminal: Terminal, arguments: Arguments) -> Result<Exit, ServiceEr
     match command {
         Command::Store(StoreCommand::Init(init)) => offline::init_store(output, &config, &init),
         Command::Store(StoreCommand::Verify) => offline::verify_store(output, &config),
+        Command::Store(StoreCommand::Backup(arguments)) => {
+            backup::run(output, &config, arguments).await
+        }
+        Command::Store(StoreCommand::Restore(arguments)) => {
+            restore::run(output, &config, arguments).await
+        }
+        Command::Store(StoreCommand::Migrate) => migrate::run(output, &config).await,
+        Command::Store(StoreCommand::AcceptRollback(arguments)) => {
+            restore::accept_rollback(output, &config, arguments).await
+        }
         Command::Store(StoreCommand::Unlock(secret)) => {
             keyring::unlock(output, &config, &secret).await
         }

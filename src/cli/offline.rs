@@ -66,6 +66,9 @@ pub(super) fn init_store(
     if let Some(caveat) = engine.caveat() {
         output.terminal.warning(caveat);
     }
+    let witness = configured
+        .as_ref()
+        .and_then(|config| config.store.witness.clone());
     let source = configured.map(|config| config.store.unlock);
     let passphrase_file = init.passphrase_file.clone();
     let secret = match (&init.new_key_file, passphrase_file, source) {
@@ -78,7 +81,7 @@ pub(super) fn init_store(
             unlock::passphrase(output.terminal.new_passphrase()?)
         }
     };
-    let records = unlock::init(&path, &secret, engine)?;
+    let records = unlock::init(&path, &secret, engine)?.witnessed(witness.as_deref())?;
     let told = Action::StoreMade {
         engine: records.engine().to_string().into(),
         store: path.display().to_string().into(),

@@ -62,7 +62,8 @@ fn begin(terminal: Terminal, config: Config) -> Result<State, ServiceError> {
             }
         }
         Ok(secret) => {
-            let records = Records::open(&config.store.path, &secret)?;
+            let records = Records::open(&config.store.path, &secret)?
+                .witnessed(config.store.witness.as_deref())?;
             let service = Service::new(records, config, clock, Some(now));
             service.tell_opened(service.itself(), None)?;
             Ok(State::Serving(Arc::new(service)))

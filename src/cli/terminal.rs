@@ -93,7 +93,12 @@ impl Terminal {
 
     /// Asks for a new passphrase, twice.
     pub(super) fn new_passphrase(self) -> Result<Zeroizing<String>, ServiceError> {
-        let first = self.passphrase("new passphrase for the store: ")?;
+        self.new_passphrase_for("the store")
+    }
+
+    /// The same for something else than the store.
+    pub(super) fn new_passphrase_for(self, what: &str) -> Result<Zeroizing<String>, ServiceError> {
+        let first = self.passphrase(&format!("new passphrase for {what}: "))?;
         if first.chars().count() < SHORTEST_PASSPHRASE {
             return Err(ServiceError::failed(format!(
                 "the passphrase is shorter than {SHORTEST_PASSPHRASE} characters"

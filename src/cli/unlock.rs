@@ -17,10 +17,21 @@ const LONGEST: u64 = 4096;
 /// Opens the store that the configuration names.
 pub(super) fn open(terminal: Terminal, config: &StoreConfig) -> Result<Records, ServiceError> {
     Records::settle(&config.path, config.database.as_ref())?;
-    Ok(Records::open(
-        &config.path,
-        &secret(terminal, &config.unlock)?,
-    )?)
+    let records = Records::open(&config.path, &secret(terminal, &config.unlock)?)?;
+    let records = records.witnessed(config.witness.as_deref())?;
+    if let (true, Some(witness)) = (records.witness_is_new(), &config.witness) {
+        terminal.warning(&new_witness(witness));
+    }
+    Ok(records)
+}
+
+/// What is to be said, once, when a witness was made.
+fn new_witness(path: &Path) -> String {
+    format!(
+        "there was no witness in {}, and one was made: if there should have been one, ask who removed it, since an \
+         older copy of the store would not have been noticed now",
+        path.display()
+    )
 }
 
 /// The secret, from where the configuration says that it comes from.
@@ -98,11 +109,13 @@ pub(super) fn new_key_file(path: &Path) -> Result<Unlock, ServiceError> {
 
 /// The passphrase in a file that nobody else can read; the last line end does not belong to it.
 pub(super) fn passphrase_file(path: &Path) -> Result<Zeroizing<String>, ServiceError> {
+    private_text(path, "passphrase file")
+}
+
+/// The text of a file that nobody else can read, without the last line end.
+pub(super) fn private_text(path: &Path, what: &str) -> Result<Zeroizing<String>, ServiceError> {
     let refused = |why: String| {
-        ServiceError::locked(format!(
-            "the passphrase file {} is refused: {why}",
-            path.display()
-        ))
+        ServiceError::locked(format!("the {what} {} is refused: {why}", path.display()))
     };
     let found = std::fs::metadata(path).map_err(|error| refused(error.to_string()))?;
     // The service manager shows what it hands over as readable for a group: that bit is the mask of an access

@@ -68,6 +68,8 @@ pub struct StoreConfig {
     pub engine: EngineKind,
     /// The database in which it lies, for machines that share it; `None`: in its directory.
     pub database: Option<Database>,
+    /// The file, elsewhere, that knows how far it has come.
+    pub witness: Option<PathBuf>,
 }
 
 /// How connections to the mail server are protected.
@@ -117,6 +119,8 @@ pub struct Config {
     pub path: PathBuf,
     /// Where the store is.
     pub store: StoreConfig,
+    /// To whom backups are encrypted when nothing else is said: age recipients.
+    pub backup_recipients: Vec<String>,
     /// Where sockets lie: a directory of our own.
     pub runtime: PathBuf,
     /// How letters sign off.

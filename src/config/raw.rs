@@ -17,6 +17,8 @@ pub(super) struct RawConfig {
     #[serde(default)]
     pub(super) store: RawStore,
     #[serde(default)]
+    pub(super) backup: RawBackup,
+    #[serde(default)]
     pub(super) daemon: RawDaemon,
     pub(super) ops: RawOps,
     pub(super) mail: Option<RawMail>,
@@ -37,6 +39,7 @@ pub(super) struct RawStore {
     pub(super) passphrase_file: Option<PathBuf>,
     pub(super) key_file: Option<PathBuf>,
     pub(super) credential: Option<String>,
+    pub(super) witness: Option<PathBuf>,
     pub(super) engine: Option<RawEngine>,
     pub(super) postgres: Option<RawPostgres>,
 }
@@ -68,6 +71,13 @@ pub(super) struct RawPostgres {
 pub(super) enum RawHosts {
     One(String),
     Several(Vec<String>),
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct RawBackup {
+    #[serde(default)]
+    pub(super) recipients: Vec<String>,
 }
 
 #[derive(Default, Deserialize)]

@@ -22,7 +22,7 @@ use crate::{
     },
     pki::{self, digest_of},
     policy::{self, Policy},
-    records::EngineKind,
+    records::{BackupRecipients, EngineKind},
 };
 
 /// The policies that the program brings along.
@@ -124,6 +124,7 @@ impl Resolving<'_> {
         Config {
             path: path.to_owned(),
             store: self.store(raw.store),
+            backup_recipients: self.recipients(raw.backup.recipients),
             runtime: self.path(raw.daemon.runtime.unwrap_or_else(|| DEFAULT_RUNTIME.into())),
             ops_name: self.line("ops.name", raw.ops.name),
             ops_organization: raw
@@ -232,12 +233,29 @@ impl Resolving<'_> {
                 None
             }
         };
+        let path = self.path(raw.path.unwrap_or_else(|| "store".into()));
+        let witness = raw.witness.map(|witness| self.path(witness));
+        if witness
+            .as_ref()
+            .is_some_and(|witness| witness.starts_with(&path))
+        {
+            let fault = "it lies in the store: whoever puts an old store in place would put it there as well";
+            self.fault("store.witness", fault);
+        }
         StoreConfig {
+            path,
+            unlock,
             engine,
             database,
-            path: self.path(raw.path.unwrap_or_else(|| "store".into())),
-            unlock,
+            witness,
         }
+    }
+
+    fn recipients(&mut self, names: Vec<String>) -> Vec<String> {
+        if let Err(error) = BackupRecipients::parse(&names) {
+            self.fault("backup.recipients", error);
+        }
+        names
     }
 
     fn mail(&mut self, raw: RawMail) -> MailConfig {

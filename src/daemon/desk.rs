@@ -78,6 +78,17 @@ impl Desk {
         self.state().standing(self.since, self.clock.now())
     }
 
+    /// The service; a refusal when there is none.
+    pub(super) fn serving(&self) -> Result<Arc<Service>, ServiceError> {
+        match (self.state().service(), self.standing()) {
+            (Some(service), _) => Ok(service),
+            (None, Some(view)) => Err(state::refusal(&view)),
+            // Opened between the two looks.
+            (None, None) => Err(ServiceError::locked("the store is just being opened")
+                .hint("run the command again")),
+        }
+    }
+
     /// Answers a request: by the service when there is one, and in its place when there is none.
     pub(super) async fn answer(
         &self,
@@ -134,12 +145,15 @@ impl Desk {
             )
             .hint(format!("wait {wait}, then run the command again")));
         }
-        let path = sealed.config.store.path.clone();
-        if sealed.config.store.database.is_some() {
+        let store = sealed.config.store.clone();
+        if store.database.is_some() {
             return self.follow(&sealed.config, secret, &mut attempts).await;
         }
         // Deriving a key from a passphrase takes a while on purpose.
-        let opened = tokio::task::spawn_blocking(move || Records::open(&path, &secret)).await;
+        let opened = tokio::task::spawn_blocking(move || {
+            Records::open(&store.path, &secret)?.witnessed(store.witness.as_deref())
+        })
+        .await;
         let opened = opened.map_err(|error| {
             ServiceError::failed(format!("the store could not be opened: {error}"))
         })?;

@@ -6,6 +6,7 @@
 //! It may be killed at any instant: what it had begun is found in the journals and carried on.
 
 mod attempts;
+mod backup;
 mod client;
 mod control;
 mod desk;
@@ -22,6 +23,7 @@ use desk::Desk;
 use tokio::{net::UnixListener, sync::watch as channel};
 use tracing::{info, warn};
 
+pub use backup::call_backup;
 pub use client::{ClientError, call, is_running};
 pub use following::Following;
 pub use keyring::{SecretFrame, call_keyring};

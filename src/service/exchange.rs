@@ -196,10 +196,18 @@ impl Service {
     ) -> Result<ServiceError, ServiceError> {
         let (id, judgement) = (name_by_content(mail), chain(error));
         tracing::warn!(mail = %id, "refused as an acknowledgement: {judgement}");
+        let now = self.clock.now();
+        let weighed = Action::MailWeighed {
+            message_id: id.clone(),
+            from: None,
+            digest: digest_of(mail),
+            accepted: false,
+            judgement: judgement.as_str().into(),
+        };
         let record = InboxRecord {
             message_id: Some(id.clone()),
             from: None,
-            received_at: self.clock.now(),
+            received_at: now,
             accepted: false,
             judgement: judgement.clone(),
         };
@@ -207,9 +215,8 @@ impl Service {
             version: self.records.inbound(&id)?.map_or(0, |known| known.version),
             value: record,
         };
-        let at = self.clock.now();
-        self.records
-            .commit(by, at, Batch::new().inbound(&id, &record))?;
+        let batch = Batch::new().tell(weighed).inbound(&id, &record);
+        self.records.commit(by, now, batch)?;
         Ok(ServiceError::refused(judgement).hint(
             "look for the mail in the mailbox; ask for another, or `exchange acknowledge` after a call",
         ))

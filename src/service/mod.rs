@@ -4,6 +4,7 @@
 //! own when none does: the same value, the same code, the same [`Reply`].
 
 mod audit;
+mod backup;
 mod deliveries;
 mod error;
 mod exchange;
@@ -13,6 +14,7 @@ mod keyring;
 mod ledger;
 mod opening;
 mod probing;
+mod reinstate;
 mod request;
 mod rotations;
 mod standing;
@@ -31,6 +33,7 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 
 pub use audit::{AuditFilter, AuditPage, AuditReply, AuditRequest, AuditVerdict};
+pub use backup::{BackupRequest, BackupTo, BackupView};
 pub use error::{ErrorKind, ServiceError};
 pub use keyring::{KeyringReply, KeyringRequest};
 pub use opening::FailedAttempts;
@@ -226,6 +229,15 @@ impl Service {
             } => Reply::Pem(self.certificate(&identity, generation)?),
             Request::IdentityImport { identity, file } => {
                 Reply::Rotation(self.import(by, &identity, &file)?)
+            }
+            Request::IdentityReinstate {
+                identity,
+                by: stated,
+                reason,
+            } => {
+                self.reinstate(by, &identity, &stated, reason.as_deref())
+                    .await?;
+                Reply::Identity(self.identity_view(&identity)?)
             }
             Request::IssuerCreate {
                 issuer,

@@ -64,6 +64,12 @@ pub enum Error {
     /// An empty passphrase guards nothing.
     #[error("the passphrase is empty: choose one of several words")]
     EmptyPassphrase,
+    /// A store that needs no migration.
+    #[error("the store in {path} is in the current format: there is nothing to migrate")]
+    CurrentFormat {
+        /// The store's directory.
+        path: PathBuf,
+    },
     /// The engine refused or failed. After a failed write it is unknown whether the transaction
     /// took place: reopen the store and look.
     #[error("the {engine} engine in {path} failed to {operation}")]
@@ -230,6 +236,18 @@ pub enum Error {
         /// The directory.
         path: PathBuf,
     },
+    /// The store was written by an older version of this program; nothing was touched.
+    #[error(
+        "the store in {path} has format {found}, and this program writes format {current}: run `countersign store migrate`"
+    )]
+    OlderFormat {
+        /// The store's directory.
+        path: PathBuf,
+        /// The format found.
+        found: u32,
+        /// The format that is written now.
+        current: u32,
+    },
     /// The operating system gave no random numbers.
     #[error("the system's random number generator failed")]
     Random {
@@ -237,6 +255,9 @@ pub enum Error {
         #[source]
         source: getrandom::Error,
     },
+    /// An old master key cannot be given up: something is still sealed under it.
+    #[error("not everything is sealed under the new master key yet: go on with `store rekey`")]
+    ResealingUnfinished,
     /// A record or event larger than the store takes.
     #[error("{length} bytes are too many for one record: {limit} are accepted")]
     TooLarge {
@@ -294,17 +315,6 @@ pub struct Damage {
     pub fault: Fault,
 }
 
-impl Damage {
-    /// The same damage, met by somebody who asked for this record and so knows its name.
-    pub(crate) fn of(self, collection: &str, id: &str) -> Self {
-        let place = Place::Record {
-            collection: collection.to_owned(),
-            id: id.to_owned(),
-        };
-        Self { place, ..self }
-    }
-}
-
 impl From<Damage> for Error {
     fn from(damage: Damage) -> Self {
         Self::Damaged { damage }
@@ -331,6 +341,15 @@ pub enum Place {
     Journal {
         /// Its name.
         stream: String,
+    },
+    /// A node of the index: what it lists is out of reach, if not lost.
+    Node {
+        /// The engine's key, in hexadecimal.
+        key: String,
+        /// What it lists begins about here; with the first of all, if this is not known.
+        from: Option<Box<Self>>,
+        /// What it lists ends before about here; with the last of all, if this is not known.
+        to: Option<Box<Self>>,
     },
     /// One record.
     Record {
@@ -366,6 +385,16 @@ impl fmt::Display for Place {
             Self::Collection { collection } => write!(f, "collection {collection:?}"),
             Self::Entry { stream, sequence } => write!(f, "event {sequence} of journal {stream:?}"),
             Self::Journal { stream } => write!(f, "journal {stream:?}"),
+            Self::Node { key, from, to } => {
+                write!(f, "the index under key {key}")?;
+                if let Some(from) = from {
+                    write!(f, ", from {from}")?;
+                }
+                match to {
+                    Some(to) => write!(f, ", up to {to},"),
+                    None => write!(f, ", up to the end,"),
+                }
+            }
             Self::Record { collection, id } => write!(f, "record {id:?} in {collection:?}"),
             Self::Root => f.write_str("the store's table of contents"),
             Self::Stray { key } => write!(f, "the entry under key {key}"),
@@ -387,11 +416,15 @@ pub enum Fault {
     Malformed,
     /// It should be there and is not.
     Missing,
+    /// It is authentic, but not the latest: something older was put in its place.
+    Outdated,
     /// Each part is authentic, but the whole is not: something was removed, brought back, or
     /// replaced by an older version of itself.
     Replaced,
     /// It is there and should not be.
     Unaccounted,
+    /// It says that it is sealed under a master key which this store does not have, or no longer.
+    UnknownKey,
 }
 
 impl fmt::Display for Fault {
@@ -400,8 +433,10 @@ impl fmt::Display for Fault {
             Self::Altered => "has been altered or moved",
             Self::Malformed => "is malformed",
             Self::Missing => "is missing",
+            Self::Outdated => "is not the latest version: an older one was put in its place",
             Self::Replaced => "does not add up: something in it was removed, brought back or replaced by an older version",
             Self::Unaccounted => "does not belong to anything",
+            Self::UnknownKey => "is sealed under a master key that this store does not have",
         })
     }
 }

@@ -24,8 +24,8 @@ use crate::slot::{Slot, SlotInfo};
 /// The name of the header file in a store's directory.
 pub(crate) const HEADER_FILE: &str = "store.json";
 
-/// The format that this version writes, and the newest that it reads.
-pub(crate) const FORMAT: u32 = 1;
+/// The format that this version writes, and opens; older ones are read by modules of their own.
+pub const FORMAT: u32 = 2;
 
 /// The largest header that is read.
 const LIMIT: usize = 256 * 1024;
@@ -133,6 +133,13 @@ impl Unverified {
                 path: dir.to_owned(),
                 found: format,
                 supported: FORMAT,
+            });
+        }
+        if (1..FORMAT).contains(&format) {
+            return Err(Error::OlderFormat {
+                path: dir.to_owned(),
+                found: format,
+                current: FORMAT,
             });
         }
         let Envelope {

@@ -37,19 +37,21 @@
 //! A random *master key* is sealed in each slot, under a passphrase (Argon2id, RFC 9106, with its
 //! cost recorded) or a key file. From the master key and the store's random id, HKDF-SHA-256 makes a
 //! key for each use. Values are sealed with XChaCha20-Poly1305 under random nonces; associated data
-//! binds each to its layout, kind, collection, id and version (an event: journal and number), so
-//! that none can take the place of another. The engine's keys are HMAC-SHA-256 of the names. The
-//! module `vault` has the layout of each value; a header that states a newer format than this
-//! crate knows is refused and nothing is written.
+//! binds each to its kind, its place in the engine and the number of its master key, and its name is
+//! sealed in with it, so that none can take the place of another. They lie under random ids. An
+//! *index*, a tree sealed node by node, knows by name where each value is and with which nonce it was
+//! last sealed; each node knows it of the nodes under it, and the root of the topmost. The modules
+//! `vault` and `index` have the layouts; a header that states a newer format than this crate knows is
+//! refused and nothing is written. Stores of format 1 can be read by [`Format1`].
 //!
 //! # What a thief learns
 //!
 //! With the files and no secret: the engine, how many slots there are, of which kind and at which
-//! cost; how many collections and journals there are; how many values each has, and their sizes in
-//! steps of 64 bytes (ids) and 256 bytes (contents); which values belong together, and in what order
-//! the events of one journal were written. With several copies from different times: which values
-//! changed in between. No name, no content, no date. A passphrase can be guessed at, at the cost
-//! recorded in its slot; a key file cannot.
+//! cost; how many values there are in all, and their sizes in steps of 256 bytes; how often the master
+//! key was replaced. With several copies from different times: which values changed in between. Not
+//! which values belong together, how many collections and journals there are, or in what order
+//! anything was written, but for what the engine's own files betray of that. No name, no content, no
+//! date. A passphrase can be guessed at, at the cost recorded in its slot; a key file cannot.
 //!
 //! Against who can read this process's memory, the store protects nothing: keys are there while it
 //! is open. They are wiped when it is closed.
@@ -64,36 +66,38 @@
 //!   brought from another store is [`Error::Damaged`], which names the place; it neither
 //!   panics nor takes the rest with it ([`Store::survey`], [`Store::verify`]). Nothing is
 //!   ever built on damaged bytes.
-//! - **Complete.** Each collection and journal has a sealed summary of what it contains, and the store
-//!   has one of all summaries. A record that was removed, brought back, or replaced by an older
-//!   version of itself is noticed by [`Store::list`] and [`Store::journal`], which see a whole
-//!   collection or journal; a whole collection or journal put back to an earlier state, by
-//!   [`Store::verify`].
+//! - **Fresh.** Whatever is read is known to be the latest: a value, or a part of the index, that was
+//!   removed, moved, or put back to an older version of itself is noticed by whoever comes by it, and
+//!   [`Store::verify`] comes by everything. What is damaged is named and takes nothing else with it;
+//!   under a damaged part of the index, [`Store::survey`] still finds what is authentic.
 //! - **One opener.** A second one gets [`Error::InUse`] with the process id of the first.
 //! - **Tried.** Opening writes a canary and reads it back before the store is handed out.
 //!
-//! Not promised: [`Store::read`] of one record cannot tell that it is an older version (it
-//! sees only that record), and an older copy of *all* files is a sound store. For the latter,
-//! [`Verification::transactions`] never decreases and can be kept elsewhere.
+//! Not promised: an older copy of *all* files is a sound store, once it was closed in between.
+//! [`Store::transactions`] never decreases and can be kept elsewhere.
 
 mod backup;
-mod contents;
 mod crypto;
 mod engine;
 mod error;
 mod fault;
 mod files;
+mod format1;
 mod header;
+mod index;
 mod kdf;
 mod lineage;
 mod load;
 mod lock;
+mod migrate;
 mod obstacle;
 mod plan;
 mod replace;
+mod reseal;
 mod secret;
 mod shared;
 mod slot;
+mod snapshot;
 mod store;
 #[cfg(test)]
 mod suite;
@@ -113,13 +117,18 @@ pub use engine::lease::{Ended, Leader};
 pub use engine::postgres::PostgresError;
 pub use engine::{EngineError, EngineKind, UnknownEngine};
 pub use error::{Damage, Error, Fault, HeaderFault, Place, Result};
+pub use format1::Format1;
+pub use header::FORMAT as CURRENT_FORMAT;
 pub use kdf::KdfCost;
 pub use lineage::{Lineage, STORE_COLLECTION};
 pub use load::Loader;
+pub use migrate::Migration;
 pub use obstacle::Obstacle;
 pub use replace::{Replaced, replace_store, room_beside};
+pub use reseal::{ResealState, Resealed};
 pub use secret::{KeyFile, Passphrase, Unlock};
 pub use slot::{SlotInfo, SlotKind};
+pub use snapshot::{Label, Snapshot};
 pub use store::{InitOptions, Store};
 pub use survey::{Survey, Verification};
 pub use transaction::{Expect, Transaction};

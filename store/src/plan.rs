@@ -2,15 +2,19 @@
 //!
 //! Conditions are checked here, against what is stored and what the transaction itself has done so
 //! far; the first that fails ends the plan and nothing has happened. Nothing is built on damaged
-//! bytes: an operation on a damaged record or group is refused, naming it.
+//! bytes: an operation on a damaged record, or under a damaged node of the index, is refused, naming it.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::sync::Arc;
 
+use crate::crypto::Nonce;
 use crate::engine::Change;
-use crate::error::{Damage, Error, Fault, Result};
-use crate::store::Inner;
+use crate::error::{Error, Result};
+use crate::index::edit::{Edited, new_id};
+use crate::index::{Edit, Entry, Id, Node, Pointer, key, tree};
+use crate::snapshot::{Snapshot, last_sequence};
 use crate::transaction::{Expect, Operation};
-use crate::vault::{Group, ROOT_KEY, Tally};
+use crate::vault::{Opened, ROOT_KEY, Root, node_key, value_key};
 
 /// The longest name of a collection, record or journal in bytes.
 const NAME_LIMIT: usize = 255;
@@ -19,25 +23,47 @@ const NAME_LIMIT: usize = 255;
 const CONTENT_LIMIT: usize = 16 * 1024 * 1024;
 
 pub(crate) struct Plan<'s> {
-    store: &'s Inner,
-    values: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
-    groups: BTreeMap<Group, Tally>,
+    edit: Edit<Snapshot<'s>>,
+    /// As it will be, but for the index.
+    root: Root,
+    values: HashMap<Id, Option<Vec<u8>>>,
     appends: bool,
 }
 
+/// What there is to do, and what will be known when it is done.
+pub(crate) struct Planned {
+    pub(crate) changes: Vec<Change>,
+    pub(crate) nonce: Nonce,
+    pub(crate) root: Root,
+    pub(crate) nodes: Vec<(Nonce, Arc<Node>)>,
+}
+
 impl<'s> Plan<'s> {
-    pub(crate) fn new(store: &'s Inner) -> Self {
-        Self {
-            store,
-            values: BTreeMap::new(),
-            groups: BTreeMap::new(),
+    /// `after` is the least number of transactions that there have been.
+    pub(crate) fn new(view: Snapshot<'s>, after: u64) -> Result<Self> {
+        let mut root = view.root()?.clone();
+        root.transactions = root.transactions.max(after) + 1;
+        let top = root.top;
+        Ok(Self {
+            edit: Edit::new(view, top),
+            root,
+            values: HashMap::new(),
             appends: false,
-        }
+        })
     }
 
     /// Whether it appends to any journal.
     pub(crate) fn appends(&self) -> bool {
         self.appends
+    }
+
+    /// The store as it was before.
+    pub(crate) fn view(&self) -> &Snapshot<'s> {
+        self.edit.source()
+    }
+
+    pub(crate) fn root_mut(&mut self) -> &mut Root {
+        &mut self.root
     }
 
     /// Takes the next operation, or refuses it.
@@ -68,32 +94,49 @@ impl<'s> Plan<'s> {
         }
     }
 
-    /// The changes for the engine: the values, and the summaries and root that account for them.
-    ///
-    /// `after` is the least number of transactions that there have been.
-    pub(crate) fn finish(mut self, after: u64) -> Result<Vec<Change>> {
+    /// The changes for the engine, if there are any: the values, the nodes of the index above them,
+    /// and the root.
+    pub(crate) fn finish(self) -> Result<Option<Planned>> {
         if self.values.is_empty() {
-            return Ok(Vec::new());
+            return Ok(None);
         }
-        let vault = &self.store.vault;
-        let mut root = vault.open_root(self.store.get(ROOT_KEY)?.as_deref())?;
-        root.transactions = root.transactions.max(after) + 1;
-        for (group, tally) in std::mem::take(&mut self.groups) {
-            let key = vault.summary_key(&group);
-            if let Some(old) = self.store.get(&key)? {
-                root.summaries.remove(&vault.fingerprint(&key, &old));
-            }
-            let new = vault.seal_summary(&group, &tally)?;
-            root.summaries.add(&vault.fingerprint(&key, &new));
-            self.values.insert(key, Some(new));
-        }
-        self.values
-            .insert(ROOT_KEY.to_vec(), Some(vault.seal_root(&root)?));
-        Ok(self
-            .values
+        self.finish_regardless().map(Some)
+    }
+
+    /// The same when only the root changes.
+    pub(crate) fn finish_regardless(self) -> Result<Planned> {
+        let vault = self.view().vault.clone();
+        let Self {
+            edit,
+            mut root,
+            values,
+            ..
+        } = self;
+        let Edited { top, sealed, gone } = edit.seal(&mut |id, node| vault.seal_node(id, node))?;
+        root.top = top;
+        let mut changes: Vec<_> = values
             .into_iter()
-            .map(|(key, value)| Change { key, value })
-            .collect())
+            .map(|(id, value)| (value_key(&id), value))
+            .collect();
+        changes.extend(gone.iter().map(|id| (node_key(id), None)));
+        let mut nodes = Vec::with_capacity(sealed.len());
+        for (to, node, bytes) in sealed {
+            changes.push((node_key(&to.id), Some(bytes)));
+            nodes.push((to.nonce, Arc::new(node)));
+        }
+        let (nonce, sealed_root) = vault.seal_root(&root)?;
+        changes.push((ROOT_KEY.to_vec(), Some(sealed_root)));
+        // Engines are trees themselves, and like to be asked in order.
+        changes.sort_unstable();
+        Ok(Planned {
+            changes: changes
+                .into_iter()
+                .map(|(key, value)| Change { key, value })
+                .collect(),
+            nonce,
+            root,
+            nodes,
+        })
     }
 
     fn write(
@@ -107,18 +150,15 @@ impl<'s> Plan<'s> {
         check_name(collection)?;
         check_name(id)?;
         check_length(bytes.unwrap_or_default())?;
-        let vault = &self.store.vault;
-        let key = vault.record_key(collection, id);
-        let old = self.current(&key)?;
-        let found = old
-            .as_deref()
-            .map(|old| {
-                vault
-                    .open_record(collection, &key, old)
-                    .map_err(|d| d.of(collection, id))
-            })
-            .transpose()?
-            .map(|record| record.version);
+        let name = key::record(collection, id);
+        let old = tree::find(&self.edit, self.edit.top(), &name)?;
+        if let Some(old) = old
+            .as_ref()
+            .filter(|old| !self.values.contains_key(&old.to.id))
+        {
+            self.view().opened(old)?;
+        }
+        let found = old.as_ref().map(|old| old.number);
         if !expect.admits(found) {
             let (collection, id) = (collection.to_owned(), id.to_owned());
             return Err(Error::Conflict {
@@ -128,30 +168,24 @@ impl<'s> Plan<'s> {
                 found,
             });
         }
-        let version = version.unwrap_or(found.unwrap_or(0) + 1);
-        let new = bytes
-            .map(|bytes| vault.seal_record(collection, id, version, bytes))
-            .transpose()?;
-        if old.is_none() && new.is_none() {
-            return Ok(());
+        match (bytes, old) {
+            (None, None) => Ok(()),
+            (None, Some(old)) => {
+                self.values.insert(old.to.id, None);
+                self.edit.remove(&name)
+            }
+            (Some(bytes), old) => {
+                let id = old.map_or_else(new_id, |old| Ok(old.to.id))?;
+                let version = version.unwrap_or(found.unwrap_or(0) + 1);
+                self.put(id, name, version, bytes)
+            }
         }
-        let tally = self.tally(Group::Collection(collection.to_owned()))?;
-        if let Some(old) = &old {
-            tally.remove(&vault.fingerprint(&key, old));
-        }
-        if let Some(new) = &new {
-            tally.add(&vault.fingerprint(&key, new));
-        }
-        self.values.insert(key, new);
-        Ok(())
     }
 
     fn append(&mut self, stream: &str, expected: Option<u64>, bytes: &[u8]) -> Result<()> {
         check_name(stream)?;
         check_length(bytes)?;
-        let vault = &self.store.vault;
-        let group = Group::Stream(stream.to_owned());
-        let next = self.tally(group.clone())?.count + 1;
+        let next = last_sequence(&self.edit, self.edit.top(), stream)? + 1;
         if let Some(expected) = expected.filter(|&expected| expected != next) {
             return Err(Error::JournalConflict {
                 stream: stream.to_owned(),
@@ -159,36 +193,26 @@ impl<'s> Plan<'s> {
                 found: next,
             });
         }
-        let key = vault.entry_key(stream, next);
-        if self.current(&key)?.is_some() {
-            return Err(Damage {
-                place: group.place(),
-                fault: Fault::Replaced,
-            }
-            .into());
-        }
-        let value = vault.seal_entry(stream, next, bytes)?;
-        self.tally(group)?.add(&vault.fingerprint(&key, &value));
-        self.values.insert(key, Some(value));
         self.appends = true;
-        Ok(())
+        self.put(new_id()?, key::entry(stream, next), 1, bytes)
     }
 
-    fn current(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
-        match self.values.get(key) {
-            Some(value) => Ok(value.clone()),
-            None => self.store.get(key),
-        }
+    /// Seals the value of an entry anew, under the newest master key.
+    pub(crate) fn reseal(&mut self, entry: &Entry, opened: &Opened) -> Result<()> {
+        self.put(entry.to.id, entry.key.clone(), entry.number, &opened.bytes)
     }
 
-    fn tally(&mut self, group: Group) -> Result<&mut Tally> {
-        use std::collections::btree_map::Entry;
-        Ok(match self.groups.entry(group) {
-            Entry::Occupied(entry) => entry.into_mut(),
-            Entry::Vacant(entry) => {
-                let tally = self.store.tally(entry.key())?;
-                entry.insert(tally)
-            }
+    fn put(&mut self, id: Id, name: Vec<u8>, version: u64, bytes: &[u8]) -> Result<()> {
+        let transaction = self.root.transactions;
+        let (nonce, value) =
+            self.view()
+                .vault
+                .seal_value(&id, &name, version, transaction, bytes)?;
+        self.values.insert(id, Some(value));
+        self.edit.set(Entry {
+            key: name,
+            to: Pointer { id, nonce },
+            number: version,
         })
     }
 }

@@ -96,8 +96,8 @@ mod shared {
     use crate::header::{HEADER_FILE, Header, Unverified};
     use crate::lock::Lock;
     use crate::slot::Slot;
-    use crate::store::{Inner, engine_error, make_room};
-    use crate::vault::{ROOT_KEY, Root, Vault};
+    use crate::store::{FIRST, Inner, engine_error, first_root, make_room};
+    use crate::vault::{ROOT_KEY, Vault};
 
     const KIND: EngineKind = EngineKind::Postgres;
 
@@ -124,9 +124,9 @@ mod shared {
         make_room(dir)?;
         let lock = Lock::take(dir)?;
         let engine = create_engine(dir).map_err(failed)?;
-        let vault = Vault::new(&master, &store_id);
-        let inner = Inner::new(Box::new(engine), vault, KIND, dir, lock);
-        let root = inner.vault.seal_root(&Root::default())?;
+        let vault = Vault::new(&master, FIRST, &store_id);
+        let (_, root) = vault.seal_root(&first_root())?;
+        let inner = Inner::new(Box::new(engine), vault, store_id, KIND, dir, lock);
         inner.apply(&[Change {
             key: ROOT_KEY.to_vec(),
             value: Some(root),
@@ -158,8 +158,8 @@ mod shared {
         // Under our own term: nobody else puts another header there any more.
         copy_header(&visit, dir)?;
         let (header, master) = Unverified::read(dir)?.open(dir, unlock)?;
-        let vault = Vault::new(&master, &header.store_id);
-        let inner = Inner::new(Box::new(engine), vault, KIND, dir, lock);
+        let vault = Vault::new(&master, FIRST, &header.store_id);
+        let inner = Inner::new(Box::new(engine), vault, header.store_id, KIND, dir, lock);
         inner.sing()?;
         Ok(Store {
             inner: Arc::new(inner),

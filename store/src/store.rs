@@ -5,27 +5,31 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use crate::crypto::{self, SecretKey};
+use crate::crypto::{self, Nonce, SecretKey};
 use crate::engine::database::{DATABASE_FILE, Database};
-use crate::engine::{Change, ENGINE_DIR, Engine, EngineError, EngineKind, Stored};
+use crate::engine::{Change, ENGINE_DIR, Engine, EngineError, EngineKind};
 use crate::error::{Error, Result};
 use crate::fault::{Passage, When};
 use crate::files::{self, IoContext};
 use crate::header::{Header, Unverified};
+use crate::index::Cache;
 use crate::kdf::KdfCost;
 use crate::load::LOADING_FILE;
 use crate::lock::{LOCK_FILE, Lock};
 use crate::obstacle::Obstacle;
-use crate::plan::Plan;
+use crate::plan::{Plan, Planned};
 use crate::secret::Unlock;
 use crate::shared;
 use crate::slot::{Slot, SlotInfo};
-use crate::survey::Survey;
+use crate::snapshot::{Access, Snapshot};
 use crate::transaction::Transaction;
-use crate::vault::{CANARY_KEY, Entry, Group, ROOT_KEY, Record, Root, Tally, Vault};
+use crate::vault::{CANARY_KEY, Epoch, ROOT_KEY, Resealing, Root, Vault};
+
+/// The number of a store's first master key.
+pub(crate) const FIRST: Epoch = 1;
 
 /// There while a store is being made: what is found beside it was never in use.
-const UNFINISHED_FILE: &str = "unfinished";
+pub(crate) const UNFINISHED_FILE: &str = "unfinished";
 
 /// How a new store is made.
 #[derive(Debug, Clone, Copy, Default)]
@@ -39,8 +43,9 @@ pub struct InitOptions {
 /// An open store. Clones share it; it is closed, and may be opened by others, when the last is
 /// dropped.
 ///
-/// Readers run side by side. One transaction runs at a time, and readers wait for it only while
-/// the engine writes: each reading call sees all of a transaction or nothing of it.
+/// Readers run side by side. One transaction runs at a time, and readers do not wait for it, unless
+/// the engine cannot show them what was before (sled) and is writing: each reading call sees all of a
+/// transaction or nothing of it. [`snapshot`](Self::snapshot) makes one view of several calls.
 #[derive(Clone)]
 pub struct Store {
     pub(crate) inner: Arc<Inner>,
@@ -49,14 +54,28 @@ pub struct Store {
 pub(crate) struct Inner {
     // The order matters: the engine must be closed before the lock is given up.
     pub(crate) engine: Box<dyn Engine>,
-    pub(crate) vault: Vault,
+    /// Changes when the master key is replaced, under the writer's lock.
+    pub(crate) vault: RwLock<Arc<Vault>>,
+    pub(crate) cache: Cache,
+    pub(crate) store_id: [u8; 16],
+    known: Mutex<Known>,
     kind: EngineKind,
     dir: PathBuf,
     /// Held from the first condition checked to the last byte written.
     pub(crate) writer: Mutex<()>,
-    /// Held exclusively while the engine writes, so that readers never see half a transaction.
+    /// Held exclusively while the engine writes, so that readers of an engine without snapshots
+    /// never see half a transaction.
     pub(crate) gate: RwLock<()>,
     _lock: Lock,
+}
+
+/// What this process knows of the root.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Known {
+    /// A root with fewer transactions than these is an older one put back.
+    pub(crate) floor: u64,
+    /// The root as it was last written or read, and the nonce it was sealed with.
+    pub(crate) root: Option<(Nonce, Root)>,
 }
 
 impl Store {
@@ -112,9 +131,9 @@ impl Store {
         let engine = kind
             .create(&engine_dir)
             .map_err(|source| engine_error(kind, dir, "be created", source))?;
-        let vault = Vault::new(&master, &store_id);
-        let inner = Inner::new(engine, vault, kind, dir, lock);
-        let root = inner.vault.seal_root(&Root::default())?;
+        let vault = Vault::new(&master, FIRST, &store_id);
+        let (_, root) = vault.seal_root(&first_root())?;
+        let inner = Inner::new(engine, vault, store_id, kind, dir, lock);
         inner.apply(&[Change {
             key: ROOT_KEY.to_vec(),
             value: Some(root),
@@ -170,8 +189,8 @@ impl Store {
         let engine = kind
             .open(&dir.join(ENGINE_DIR))
             .map_err(|source| engine_error(kind, dir, "open", source))?;
-        let vault = Vault::new(&master, &header.store_id);
-        let inner = Inner::new(engine, vault, kind, dir, lock);
+        let vault = Vault::new(&master, FIRST, &header.store_id);
+        let inner = Inner::new(engine, vault, header.store_id, kind, dir, lock);
         inner.sing()?;
         Ok(Self {
             inner: Arc::new(inner),
@@ -213,65 +232,12 @@ impl Store {
         &self.inner.dir
     }
 
-    /// The record of this id, if there is one.
-    ///
-    /// That one record is authentic; whether it is the latest is told by
-    /// [`list`](Self::list) and [`verify`](Self::verify), which see the whole.
-    ///
-    /// # Errors
-    /// [`Error::Damaged`], naming the record; [`Error::Engine`].
-    pub fn read(&self, collection: &str, id: &str) -> Result<Option<Record>> {
-        let inner = &*self.inner;
-        let key = inner.vault.record_key(collection, id);
-        let _reading = inner.gate.read().unwrap_or_else(PoisonError::into_inner);
-        Ok(inner
-            .get(&key)?
-            .map(|value| inner.vault.open_record(collection, &key, &value))
-            .transpose()
-            .map_err(|damage| damage.of(collection, id))?)
-    }
-
-    /// Every record of a collection, by ascending id. A collection that was never written is empty.
-    ///
-    /// # Errors
-    /// [`Error::Damaged`] when any record is damaged, or any was removed, brought back or replaced
-    /// by an older self: use [`survey`](Self::survey) to get at the others. [`Error::Engine`].
-    pub fn list(&self, collection: &str) -> Result<Vec<Record>> {
-        self.list_prefix(collection, "")
-    }
-
-    /// As [`list`](Self::list), but only the records whose id begins with `id_prefix`; damage to
-    /// the content of others is not looked for.
-    ///
-    /// # Errors
-    /// As [`list`](Self::list).
-    pub fn list_prefix(&self, collection: &str, id_prefix: &str) -> Result<Vec<Record>> {
-        let Survey { records, damage } = self.inner.survey(collection, id_prefix)?;
-        match damage.into_iter().next() {
-            None => Ok(records),
-            Some(damage) => Err(damage.into()),
-        }
-    }
-
-    /// Every record of a collection that can be read, by ascending id, and all damage in it.
+    /// The store as it is now, for as long as the answer is kept.
     ///
     /// # Errors
     /// [`Error::Engine`].
-    pub fn survey(&self, collection: &str) -> Result<Survey> {
-        self.inner.survey(collection, "")
-    }
-
-    /// Every event of a journal in order. A journal that was never written is empty.
-    ///
-    /// # Errors
-    /// [`Error::Damaged`] when any event is damaged, missing at either end or between, or
-    /// replaced: a history with holes is not a history. [`Error::Engine`].
-    pub fn journal(&self, stream: &str) -> Result<Vec<Entry>> {
-        let (entries, damage) = self.inner.history(stream)?;
-        match damage.into_iter().next() {
-            None => Ok(entries),
-            Some(damage) => Err(damage.into()),
-        }
+    pub fn snapshot(&self) -> Result<Snapshot<'_>> {
+        Snapshot::new(&self.inner, Access::Reader)
     }
 
     /// Does all of a transaction, durably, or nothing.
@@ -285,17 +251,16 @@ impl Store {
     pub fn transact(&self, transaction: Transaction) -> Result<()> {
         let inner = &*self.inner;
         let _writing = inner.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut plan = Plan::new(inner);
+        let mut plan = Plan::new(Snapshot::new(inner, Access::Writer)?, transaction.after)?;
         for operation in &transaction.operations {
             plan.add(operation)?;
         }
         let passage = Passage::enter(plan.appends());
-        let changes = plan.finish(transaction.after)?;
-        if changes.is_empty() {
+        let Some(planned) = plan.finish()? else {
             return Ok(());
-        }
+        };
         passage.reach(When::Before);
-        inner.apply(&changes)?;
+        inner.carry_out(planned)?;
         passage.reach(When::After);
         Ok(())
     }
@@ -314,13 +279,17 @@ impl Inner {
     pub(crate) fn new(
         engine: Box<dyn Engine>,
         vault: Vault,
+        store_id: [u8; 16],
         kind: EngineKind,
         dir: &Path,
         lock: Lock,
     ) -> Self {
         Self {
             engine,
-            vault,
+            vault: RwLock::new(Arc::new(vault)),
+            cache: Cache::default(),
+            store_id,
+            known: Mutex::default(),
             kind,
             dir: dir.to_owned(),
             writer: Mutex::new(()),
@@ -337,16 +306,42 @@ impl Inner {
         &self.dir
     }
 
-    pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
-        self.engine
-            .get(key)
-            .map_err(|source| self.failed_to("read", source))
+    pub(crate) fn known(&self) -> Known {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.clone()
     }
 
-    pub(crate) fn scan(&self, prefix: &[u8]) -> Result<Vec<Stored>> {
-        self.engine
-            .page(prefix, None, usize::MAX)
-            .map_err(|source| self.failed_to("read", source))
+    /// Notes a root that was read, unless a newer one is known.
+    pub(crate) fn learn(&self, nonce: Nonce, root: &Root) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.root.is_none() || root.transactions > known.floor {
+            known.floor = known.floor.max(root.transactions);
+            known.root = Some((nonce, root.clone()));
+        }
+    }
+
+    /// Does what was planned; the writer's lock is held.
+    pub(crate) fn carry_out(&self, planned: Planned) -> Result<()> {
+        let Planned {
+            changes,
+            nonce,
+            root,
+            nodes,
+        } = planned;
+        let applied = self.apply(&changes);
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = applied {
+            // Done or not: the root that is read next will tell.
+            known.root = None;
+            return Err(error);
+        }
+        known.floor = root.transactions;
+        known.root = Some((nonce, root));
+        drop(known);
+        for (nonce, node) in nodes {
+            self.cache.keep(nonce, node);
+        }
+        Ok(())
     }
 
     pub(crate) fn apply(&self, changes: &[Change]) -> Result<()> {
@@ -356,34 +351,22 @@ impl Inner {
             .map_err(|source| self.failed_to("write", source))
     }
 
-    /// What a group contains by its own account; nothing, if it was never written.
-    pub(crate) fn tally(&self, group: &Group) -> Result<Tally> {
-        let key = self.vault.summary_key(group);
-        let Some(value) = self.get(&key)? else {
-            return Ok(Tally::default());
-        };
-        match self.vault.open_summary(&key, &value) {
-            Ok((_, tally)) => Ok(tally),
-            Err(damage) => Err(crate::Damage {
-                place: group.place(),
-                ..damage
-            }
-            .into()),
-        }
-    }
-
     /// Writes a canary and looks whether it comes back.
     pub(crate) fn sing(&self) -> Result<()> {
+        let vault = self.vault.read().unwrap_or_else(PoisonError::into_inner);
+        let vault = vault.clone();
         let mut song = [0; 32];
         crypto::fill(&mut song)?;
-        let value = Some(self.vault.seal_canary(&song)?);
+        let value = Some(vault.seal_canary(&song)?);
         self.apply(&[Change {
             key: CANARY_KEY.to_vec(),
             value,
         }])?;
         let heard = self
-            .get(CANARY_KEY)?
-            .and_then(|value| self.vault.open_canary(&value).ok());
+            .engine
+            .get(CANARY_KEY)
+            .map_err(|source| self.failed_to("read", source))?
+            .and_then(|value| vault.open_canary(&value).ok());
         if heard.is_some_and(|heard| *heard == song) {
             Ok(())
         } else {
@@ -393,7 +376,7 @@ impl Inner {
         }
     }
 
-    fn failed_to(&self, operation: &'static str, source: EngineError) -> Error {
+    pub(crate) fn failed_to(&self, operation: &'static str, source: EngineError) -> Error {
         engine_error(self.kind, &self.dir, operation, source)
     }
 }
@@ -409,8 +392,10 @@ pub(crate) fn engine_error(
         Err(source) => source,
     };
     let path = dir.join(ENGINE_DIR);
-    // Reading a disk that fails is another matter than not being able to write to it.
-    let obstacle = Obstacle::of(&source).filter(|_| operation != "read");
+    // A disk that fails may be in the way of reading too; all else is in the way of writing, also
+    // when an engine has to open its files again before it can read.
+    let obstacle = Obstacle::of(&source)
+        .filter(|obstacle| *obstacle != Obstacle::Failing || operation != "read");
     if let Some(obstacle) = obstacle {
         return Error::Unwritable {
             path,
@@ -423,6 +408,17 @@ pub(crate) fn engine_error(
         path,
         operation,
         source: Box::new(source),
+    }
+}
+
+/// The root of a store in which nothing has happened yet.
+pub(crate) fn first_root() -> Root {
+    Root {
+        resealing: Resealing {
+            whole: FIRST,
+            ..Resealing::default()
+        },
+        ..Root::default()
     }
 }
 

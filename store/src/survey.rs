@@ -1,19 +1,29 @@
 //! Reading what is there, with the damage beside it rather than in its stead.
+//!
+//! Where the index is sound it says what there is. Where a node of it is lost, so is the proof that what
+//! it listed is the latest; but values carry their names, and those of the lost stretch are looked for
+//! among all values of the store.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::PoisonError;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashSet};
+use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use crate::engine::Stored;
-use crate::error::{Damage, Fault, Place, Result};
-use crate::store::{Inner, Store};
+use crate::error::{Damage, Error, Fault, Place, Result};
+use crate::index::tree::{self, Met};
+use crate::index::{self, Member, Node, Nodes, Pointer, Span, key};
+use crate::snapshot::{CHUNK, Snapshot};
+use crate::store::Store;
 use crate::vault::{
-    CANARY_KEY, Entry, GROUP_PREFIX, Group, ROOT_KEY, Record, SUMMARY_PREFIX, Tally,
+    CANARY_KEY, NODE_PREFIX, Opened, ROOT_KEY, Record, VALUE_PREFIX, node_key, value_key,
 };
 
 /// The readable part of a collection, and what is wrong with the rest.
 #[derive(Debug, Clone, Default)]
 pub struct Survey {
-    /// The records that are authentic, by ascending id.
+    /// The records that are authentic, by ascending id. Where a part of the index is damaged, it is
+    /// not known that they are the latest, nor that they were not deleted.
     pub records: Vec<Record>,
     /// Everything that is not as it was written.
     pub damage: Vec<Damage>,
@@ -34,169 +44,304 @@ pub struct Verification {
 }
 
 impl Store {
-    /// Reads and checks everything, and reports all damage rather than the first.
+    /// Every record of a collection that can be read, by ascending id, and all damage in it.
     ///
-    /// What it cannot see is the whole store replaced by an older copy of itself; compare
-    /// [`transactions`](Verification::transactions) with a number kept elsewhere.
+    /// # Errors
+    /// [`Error::Engine`](crate::Error::Engine).
+    pub fn survey(&self, collection: &str) -> Result<Survey> {
+        self.snapshot()?.survey(collection)
+    }
+
+    /// Reads and checks everything where it is stored, and reports all damage rather than the first.
+    ///
+    /// What it cannot see is the whole store replaced by an older copy of itself while it was closed;
+    /// compare [`transactions`](Verification::transactions) with a number kept elsewhere.
     ///
     /// # Errors
     /// [`Error::Engine`](crate::Error::Engine). Damage is not an error here but the answer.
     pub fn verify(&self) -> Result<Verification> {
-        self.inner.verify()
+        self.snapshot()?.distrusting().verify()
     }
 }
 
-impl Inner {
-    pub(crate) fn survey(&self, collection: &str, id_prefix: &str) -> Result<Survey> {
-        let _reading = self.gate.read().unwrap_or_else(PoisonError::into_inner);
-        self.survey_unguarded(collection, id_prefix)
-    }
+/// What salvage found under one name: the latest of it, by the transaction that wrote it.
+type Salvaged = BTreeMap<Vec<u8>, Opened>;
 
-    /// The events of a journal that can be read, and all damage to it.
-    pub(crate) fn history(&self, stream: &str) -> Result<(Vec<Entry>, Vec<Damage>)> {
-        let _reading = self.gate.read().unwrap_or_else(PoisonError::into_inner);
-        self.history_unguarded(stream)
-    }
-
-    // The lock is not to be taken twice by one thread: with a writer waiting in between, that
-    // would be the end of both.
-
-    fn survey_unguarded(&self, collection: &str, id_prefix: &str) -> Result<Survey> {
-        let group = Group::Collection(collection.to_owned());
-        let (values, mut damage) = self.members(&group)?;
-        let mut records = Vec::new();
-        for Stored { key, value } in &values {
-            let wanted = match self.vault.open_label(collection, key, value) {
-                Ok(label) => label.id.starts_with(id_prefix),
-                Err(found) => {
-                    damage.insert(0, found);
-                    false
+impl Snapshot<'_> {
+    /// Every record of a collection that can be read, by ascending id, and all damage in it.
+    ///
+    /// # Errors
+    /// [`Error::Engine`](crate::Error::Engine).
+    pub fn survey(&self, collection: &str) -> Result<Survey> {
+        let span = Span::prefixed(key::collection_prefix(collection));
+        let mut found = Salvaged::new();
+        let (mut damage, mut lost) = (Vec::new(), Vec::new());
+        self.look_through(self, &span, &mut |seen| match seen {
+            Seen::Value(opened) => drop(found.insert(opened.name.clone(), opened)),
+            Seen::Damaged(what, _) => damage.push(what),
+            Seen::Lost(what, span) => {
+                damage.push(what);
+                lost.push(span);
+            }
+        })?;
+        if !lost.is_empty() {
+            self.each_stored(&mut |key, value| {
+                if let Some(opened) = self.is_within(key, value, &lost)
+                    && span.contains(&opened.name)
+                {
+                    keep_latest(&mut found, opened);
                 }
+            })?;
+        }
+        let records = found.into_values().filter_map(|opened| {
+            let Some(Member::Record { id, .. }) = key::parse(&opened.name) else {
+                return None;
             };
-            if wanted {
-                match self.vault.open_record(collection, key, value) {
-                    Ok(record) => records.push(record),
-                    Err(found) => damage.insert(0, found),
-                }
-            }
-        }
-        records.sort_unstable_by(|a, b| a.id.cmp(&b.id));
-        Ok(Survey { records, damage })
-    }
-
-    fn history_unguarded(&self, stream: &str) -> Result<(Vec<Entry>, Vec<Damage>)> {
-        let group = Group::Stream(stream.to_owned());
-        let prefix = self.vault.prefix(&group);
-        let (values, whole) = self.members(&group)?;
-        let mut values: BTreeMap<u64, Vec<u8>> = values
-            .into_iter()
-            .filter_map(|Stored { key, value }| {
-                let sequence = key.strip_prefix(&*prefix)?.try_into().ok()?;
-                Some((u64::from_be_bytes(sequence), value))
+            Some(Record {
+                id,
+                version: opened.version,
+                bytes: opened.bytes,
             })
-            .collect();
-        let mut entries = Vec::new();
-        let mut damage = Vec::new();
-        let count = self
-            .tally(&group)
-            .map_or(values.len() as u64, |tally| tally.count);
-        for sequence in 1..=count {
-            match values.remove(&sequence) {
-                Some(value) => match self.vault.open_entry(stream, sequence, &value) {
-                    Ok(entry) => entries.push(entry),
-                    Err(found) => damage.push(found),
-                },
-                None => damage.push(Damage {
-                    place: Place::Entry {
-                        stream: stream.to_owned(),
-                        sequence,
-                    },
-                    fault: Fault::Missing,
-                }),
-            }
-        }
-        damage.extend(values.into_keys().map(|sequence| Damage {
-            place: Place::Entry {
-                stream: stream.to_owned(),
-                sequence,
-            },
-            fault: Fault::Unaccounted,
-        }));
-        damage.extend(whole);
-        Ok((entries, damage))
-    }
-
-    /// The values of a group, and whether they are those that its summary counts.
-    fn members(&self, group: &Group) -> Result<(Vec<Stored>, Vec<Damage>)> {
-        let values = self.scan(&self.vault.prefix(group))?;
-        let mut found = Tally::default();
-        for Stored { key, value } in &values {
-            found.add(&self.vault.fingerprint(key, value));
-        }
-        let damage = match self.tally(group) {
-            Ok(tally) if tally == found => Vec::new(),
-            Ok(_) => vec![Damage {
-                place: group.place(),
-                fault: Fault::Replaced,
-            }],
-            Err(crate::Error::Damaged { damage }) => vec![damage],
-            Err(error) => return Err(error),
-        };
-        Ok((values, damage))
+        });
+        Ok(Survey {
+            records: records.collect(),
+            damage,
+        })
     }
 
     fn verify(&self) -> Result<Verification> {
-        let _reading = self.gate.read().unwrap_or_else(PoisonError::into_inner);
         let mut report = Verification::default();
-        let mut summaries = Tally::default();
-        let mut prefixes = BTreeSet::new();
-        for Stored { key, value } in self.scan(SUMMARY_PREFIX)? {
-            summaries.add(&self.vault.fingerprint(&key, &value));
-            // The key of a summary ends with the prefix of what it summarises: known even when the
-            // summary cannot be read, so that its values are not reported once more each.
-            prefixes.extend(key.strip_prefix(SUMMARY_PREFIX).map(<[u8]>::to_vec));
-            match self.vault.open_summary(&key, &value) {
-                Ok((Group::Collection(collection), _)) => {
-                    let survey = self.survey_unguarded(&collection, "")?;
-                    report.records += survey.records.len() as u64;
-                    report.damage.extend(survey.damage);
-                }
-                Ok((Group::Stream(stream), _)) => {
-                    let (entries, damage) = self.history_unguarded(&stream)?;
-                    report.entries += entries.len() as u64;
-                    report.damage.extend(damage);
-                }
-                Err(damage) => report.damage.push(damage),
-            }
-        }
-        match self.vault.open_root(self.get(ROOT_KEY)?.as_deref()) {
-            Ok(root) => {
-                report.transactions = root.transactions;
-                if root.summaries != summaries {
-                    report.damage.push(Damage {
-                        place: Place::Root,
-                        fault: Fault::Replaced,
-                    });
-                }
-            }
+        let mut lost = Vec::new();
+        // Keys that are there and belong there.
+        let mut present = 0_u64;
+        let counting = Counting {
+            view: self,
+            nodes: RefCell::default(),
+            keys: false,
+        };
+        match self.root() {
+            Ok(root) => report.transactions = root.transactions,
             Err(damage) => report.damage.push(damage),
         }
-        for Stored { key, .. } in self.scan(b"")? {
-            let accounted_for = key.starts_with(SUMMARY_PREFIX)
-                || [ROOT_KEY, CANARY_KEY].contains(&&*key)
-                || key
-                    .get(..GROUP_PREFIX)
-                    .is_some_and(|prefix| prefixes.contains(prefix));
-            if !accounted_for {
-                let place = Place::Stray {
-                    key: hex::encode(key),
-                };
-                report.damage.push(Damage {
-                    place,
-                    fault: Fault::Unaccounted,
-                });
+        let mut before: Option<Member> = None;
+        self.look_through(&counting, &Span::ALL, &mut |seen| match seen {
+            Seen::Value(opened) => {
+                present += 1;
+                match key::parse(&opened.name) {
+                    Some(member) => {
+                        report.damage.extend(gap(before.as_ref(), &member));
+                        count(&member, &mut report);
+                        before = Some(member);
+                    }
+                    None => present -= 1,
+                }
             }
+            Seen::Damaged(damage, is_there) => {
+                present += u64::from(is_there);
+                before = None;
+                report.damage.push(damage);
+            }
+            Seen::Lost(damage, span) => {
+                // The root itself has been named.
+                if damage.place != Place::Root {
+                    report.damage.push(damage);
+                }
+                before = None;
+                lost.push(span);
+            }
+        })?;
+        let mut stored = 0_u64;
+        self.each_stored(&mut |key, _| {
+            stored += 1;
+            present += u64::from([ROOT_KEY, CANARY_KEY].contains(&key));
+        })?;
+        present += counting.nodes.into_inner().seen;
+        if present != stored || !lost.is_empty() {
+            self.name_strays(&lost, &mut report)?;
         }
         Ok(report)
     }
+
+    /// Reports what is stored and belongs to nothing, and counts what is authentic and was out of
+    /// reach.
+    fn name_strays(&self, lost: &[Span], report: &mut Verification) -> Result<()> {
+        let counting = Counting {
+            view: self,
+            nodes: RefCell::default(),
+            keys: true,
+        };
+        let mut accounted = HashSet::new();
+        if let Ok(top) = self.top() {
+            tree::walk(&counting, top, &Span::ALL, &mut |met| {
+                if let Met::Entry(entry) = met {
+                    accounted.insert(value_key(&entry.to.id));
+                }
+                Ok(ControlFlow::Continue(()))
+            })?;
+        }
+        accounted.extend(counting.nodes.into_inner().keys);
+        accounted.extend([ROOT_KEY, CANARY_KEY].map(<[u8]>::to_vec));
+        let mut found = Salvaged::new();
+        self.each_stored(&mut |key, value| {
+            if accounted.contains(key) {
+                return;
+            }
+            if let Some(opened) = self.is_within(key, value, lost) {
+                return keep_latest(&mut found, opened);
+            }
+            // A node of ours, under one that is lost.
+            let below = !lost.is_empty()
+                && key.starts_with(NODE_PREFIX)
+                && self.vault.open_node(key, value).is_ok();
+            if !below {
+                let key = hex::encode(key);
+                report.damage.push(Damage {
+                    place: Place::Stray { key },
+                    fault: Fault::Unaccounted,
+                });
+            }
+        })?;
+        for member in found.keys().filter_map(|name| key::parse(name)) {
+            count(&member, report);
+        }
+        Ok(())
+    }
+
+    /// Looks at every value within a span, in order. It ends at nothing but a failure of the engine.
+    fn look_through(
+        &self,
+        nodes: &impl Nodes,
+        span: &Span,
+        see: &mut dyn FnMut(Seen),
+    ) -> Result<()> {
+        let top = match self.top() {
+            Ok(top) => top,
+            Err(damage) => {
+                see(Seen::Lost(damage, Span::ALL));
+                return Ok(());
+            }
+        };
+        let mut chunk = Vec::with_capacity(CHUNK);
+        tree::walk(nodes, top, span, &mut |met| {
+            match met {
+                Met::Entry(entry) => chunk.push(entry.clone()),
+                Met::Lost(damage, span) => {
+                    self.see_values(&mut chunk, see)?;
+                    see(Seen::Lost(damage, span));
+                }
+            }
+            if chunk.len() == CHUNK {
+                self.see_values(&mut chunk, see)?;
+            }
+            Ok(ControlFlow::Continue(()))
+        })?;
+        self.see_values(&mut chunk, see)
+    }
+
+    fn see_values(&self, chunk: &mut Vec<index::Entry>, see: &mut dyn FnMut(Seen)) -> Result<()> {
+        for (entry, value) in chunk.iter().zip(self.values(chunk)?) {
+            see(match self.open(entry, value.as_deref()) {
+                Ok(opened) => Seen::Value(opened),
+                Err(damage) => Seen::Damaged(damage, value.is_some()),
+            });
+        }
+        chunk.clear();
+        Ok(())
+    }
+
+    fn each_stored(&self, see: &mut dyn FnMut(&[u8], &[u8])) -> Result<()> {
+        let mut after: Option<Vec<u8>> = None;
+        loop {
+            let page = self.stored(after.as_deref(), CHUNK)?;
+            for Stored { key, value } in &page {
+                see(key, value);
+            }
+            match page.into_iter().next_back() {
+                Some(last) => after = Some(last.key),
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// An authentic value of which the index would have to tell in one of these stretches.
+    fn is_within(&self, key: &[u8], value: &[u8], lost: &[Span]) -> Option<Opened> {
+        let opened = key
+            .starts_with(VALUE_PREFIX)
+            .then(|| self.vault.open_value(key, value).ok())??;
+        lost.iter()
+            .any(|span| span.contains(&opened.name))
+            .then_some(opened)
+    }
+}
+
+enum Seen {
+    Value(Opened),
+    /// A value that is not as it should be, and whether anything is there at all.
+    Damaged(Damage, bool),
+    Lost(Damage, Span),
+}
+
+/// Nodes, and which of them are there.
+struct Counting<'v, 's> {
+    view: &'v Snapshot<'s>,
+    nodes: RefCell<Counted>,
+    /// Whether their keys are wanted, and not their number alone.
+    keys: bool,
+}
+
+#[derive(Default)]
+struct Counted {
+    seen: u64,
+    keys: Vec<Vec<u8>>,
+}
+
+impl Nodes for Counting<'_, '_> {
+    fn node(&self, to: &Pointer, span: &Span) -> Result<Arc<Node>> {
+        let node = self.view.node(to, span);
+        let missing =
+            matches!(&node, Err(Error::Damaged { damage }) if damage.fault == Fault::Missing);
+        if !missing {
+            let mut nodes = self.nodes.borrow_mut();
+            nodes.seen += 1;
+            if self.keys {
+                nodes.keys.push(node_key(&to.id));
+            }
+        }
+        node
+    }
+}
+
+fn keep_latest(found: &mut Salvaged, opened: Opened) {
+    match found.get(&opened.name) {
+        Some(other) if other.transaction >= opened.transaction => {}
+        _ => drop(found.insert(opened.name.clone(), opened)),
+    }
+}
+
+fn count(member: &Member, report: &mut Verification) {
+    match member {
+        Member::Record { .. } => report.records += 1,
+        Member::Entry { .. } => report.entries += 1,
+    }
+}
+
+/// Events that the index should tell of between these two, and does not.
+fn gap(before: Option<&Member>, next: &Member) -> Option<Damage> {
+    let (
+        Some(Member::Entry { stream, sequence }),
+        Member::Entry {
+            stream: s,
+            sequence: n,
+        },
+    ) = (before, next)
+    else {
+        return None;
+    };
+    (stream == s && *n != sequence + 1).then(|| Damage {
+        place: Place::Entry {
+            stream: stream.clone(),
+            sequence: sequence + 1,
+        },
+        fault: Fault::Missing,
+    })
 }

@@ -25,6 +25,9 @@ mod story_issuers;
 /// Identities that reach their programs as files.
 mod story_files;
 
+/// Rotations that nobody begins.
+mod story_schedule;
+
 /// Daemons that are stopped and killed while a rotation is under way.
 mod story_restarts;
 
@@ -45,8 +48,20 @@ mod architecture;
 /// An installation without a partner.
 mod cli_home;
 
+/// The quick start, the shipped policies and the demonstration, as a first user meets them.
+mod quick_start;
+
 /// Making and opening a store.
 mod cli_store;
+
+/// Backups, taken, looked into and refused.
+mod backup;
+
+/// What comes back from a backup after a rotation, and what must not.
+mod restore;
+
+/// Stores of older and newer versions.
+mod migrate;
 
 /// The command line and the daemon.
 mod cli_daemon;

@@ -159,7 +159,7 @@ fn a_story_survives_a_database_that_is_restarted_and_one_that_is_away() {
         connectors: Plan::connector("poller", delivery),
         ..Plan::default()
     };
-    let world = prepared(&server, plan);
+    let mut world = prepared(&server, plan);
     world.start_at(LEFT);
     world.until_leads(LEFT);
     world.add_identity();

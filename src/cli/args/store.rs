@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::{AcceptRollback, StoreBackup, StoreRestore};
 use crate::cli::exit::HELP;
 
 #[derive(Debug, Subcommand)]
@@ -15,6 +16,18 @@ pub enum StoreCommand {
     /// Read everything, and name what is damaged.
     #[command(after_help = HELP)]
     Verify,
+    /// Write everything that the store holds into a file, encrypted to somebody else; also while a daemon runs.
+    #[command(after_help = HELP)]
+    Backup(StoreBackup),
+    /// Put a backup in the place of the store, or say what that would change. The store that is there is kept.
+    #[command(after_help = HELP)]
+    Restore(StoreRestore),
+    /// Bring a store of an older version to the format of this one. The old store is kept beside it.
+    #[command(after_help = HELP)]
+    Migrate,
+    /// Go on with a store that was put back to an older state than its witness knows.
+    #[command(after_help = HELP)]
+    AcceptRollback(AcceptRollback),
     /// Hand the secret to a daemon that waits for it, so that it opens the store and serves.
     #[command(after_help = HELP)]
     Unlock(SecretSource),

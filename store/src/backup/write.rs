@@ -1,19 +1,21 @@
 //! Taking a backup.
 
 use std::io::Write;
-use std::sync::PoisonError;
 
 use super::error::BackupError;
 use super::frame::{COLLECTION, ENTRY, FrameWriter, HEAD, JOURNAL, MANIFEST, RECORD};
 use super::seal::BackupRecipients;
 use super::{Head, Manifest, Taking};
-use crate::contents::Name;
+use crate::snapshot::Snapshot;
 use crate::store::Store;
+
+/// How many names, records or events are held in memory at once.
+const PAGE: usize = 256;
 
 impl Store {
     /// Writes everything that this store holds, as of one instant, encrypted.
     ///
-    /// Readers go on meanwhile, and writers wait. The stream is whole only when this returns: it is for the caller to
+    /// Others go on meanwhile; with an engine that cannot keep what was (sled), writers wait. The stream is whole only when this returns: it is for the caller to
     /// make it durable, and to let nobody take what was begun for a backup.
     ///
     /// # Errors
@@ -27,14 +29,10 @@ impl Store {
     ) -> Result<(Head, Manifest), BackupError> {
         let lineage = self.lineage()?;
         let sealed = recipients.encrypt(out)?;
-        let _still = self
-            .inner
-            .writer
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let still = self.snapshot()?;
         let head = Head {
             lineage: lineage.id(),
-            transactions: self.transactions()?,
+            transactions: still.transactions()?,
             taken_at: taking.at.clone(),
             program: taking.program.clone(),
             engine: self.engine(),
@@ -51,16 +49,22 @@ impl Store {
             sha256: [0; 32],
             origin: [0; 32],
         };
-        for name in self.inner.contents()? {
-            match name {
-                Name::Collection(collection) => {
-                    manifest.collections += 1;
-                    manifest.records += self.put_collection(&mut frames, &collection)?;
-                }
-                Name::Journal(stream) => {
-                    manifest.journals += 1;
-                    manifest.entries += self.put_journal(&mut frames, &stream)?;
-                }
+        let mut after: Option<String> = None;
+        while let Some(name) = still.collections(after.as_deref(), 1)?.pop() {
+            manifest.collections += 1;
+            manifest.records += put_collection(&still, &mut frames, &name)?;
+            after = Some(name);
+        }
+        let mut after: Option<String> = None;
+        loop {
+            let page = still.streams(after.as_deref(), PAGE)?;
+            for name in &page {
+                manifest.journals += 1;
+                manifest.entries += put_journal(&still, &mut frames, name)?;
+            }
+            match page.into_iter().next_back() {
+                Some(last) => after = Some(last),
+                None => break,
             }
         }
         manifest.sha256 = frames.digest();
@@ -72,17 +76,20 @@ impl Store {
         out.flush().map_err(BackupError::Write)?;
         Ok((head, manifest))
     }
+}
 
-    fn put_collection<W: Write>(
-        &self,
-        frames: &mut FrameWriter<W>,
-        collection: &str,
-    ) -> Result<u64, BackupError> {
-        frames
-            .frame(COLLECTION, &[collection.as_bytes()])
-            .map_err(BackupError::Write)?;
-        let mut count = 0;
-        for record in self.list(collection)? {
+fn put_collection<W: Write>(
+    still: &Snapshot<'_>,
+    frames: &mut FrameWriter<W>,
+    collection: &str,
+) -> Result<u64, BackupError> {
+    frames
+        .frame(COLLECTION, &[collection.as_bytes()])
+        .map_err(BackupError::Write)?;
+    let (mut count, mut after) = (0, None::<String>);
+    loop {
+        let page = still.page(collection, after.as_deref(), PAGE)?;
+        for record in &page {
             let length = (record.id.len() as u16).to_be_bytes();
             let version = record.version.to_be_bytes();
             frames
@@ -93,25 +100,33 @@ impl Store {
                 .map_err(BackupError::Write)?;
             count += 1;
         }
-        Ok(count)
+        match page.into_iter().next_back() {
+            Some(last) => after = Some(last.id),
+            None => return Ok(count),
+        }
     }
+}
 
-    fn put_journal<W: Write>(
-        &self,
-        frames: &mut FrameWriter<W>,
-        stream: &str,
-    ) -> Result<u64, BackupError> {
-        frames
-            .frame(JOURNAL, &[stream.as_bytes()])
-            .map_err(BackupError::Write)?;
-        let mut count = 0;
-        for entry in self.journal(stream)? {
+fn put_journal<W: Write>(
+    still: &Snapshot<'_>,
+    frames: &mut FrameWriter<W>,
+    stream: &str,
+) -> Result<u64, BackupError> {
+    frames
+        .frame(JOURNAL, &[stream.as_bytes()])
+        .map_err(BackupError::Write)?;
+    let mut count = 0;
+    loop {
+        let page = still.journal_page(stream, count, PAGE)?;
+        for entry in &page {
             frames
                 .frame(ENTRY, &[&entry.sequence.to_be_bytes(), &entry.bytes])
                 .map_err(BackupError::Write)?;
-            count += 1;
         }
-        Ok(count)
+        match page.last() {
+            Some(last) => count = last.sequence,
+            None => return Ok(count),
+        }
     }
 }
 

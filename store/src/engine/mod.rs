@@ -130,8 +130,6 @@ pub(crate) trait Reader: Send + Sync {
 
     /// The values under `keys`, in the order of `keys`. An engine that is far away answers in one
     /// round trip.
-    // The authenticated index will read through this and `snapshot`.
-    #[allow(dead_code)]
     fn get_many(&self, keys: &[Vec<u8>]) -> Result<Vec<Option<Vec<u8>>>, EngineError> {
         keys.iter().map(|key| self.get(key)).collect()
     }
@@ -157,7 +155,6 @@ pub(crate) trait Engine: Reader {
 
     /// What is there now, for as long as the answer is kept, whatever is applied meanwhile; `None`
     /// from an engine that cannot do this: then the caller sees to it that nothing is.
-    #[allow(dead_code)]
     fn snapshot(&self) -> Result<Option<Box<dyn Reader + '_>>, EngineError>;
 
     /// Whether it is still ours, for an engine that may pass to somebody else.

@@ -66,12 +66,12 @@ impl RedbEngine {
     }
 
     /// Reads, and once more if what was read with has failed: before, or just now.
-    fn read<T>(&self, work: impl Fn(&View) -> Result<T, EngineError>) -> Result<T, EngineError> {
+    fn read<T>(&self, work: impl Fn(View) -> Result<T, EngineError>) -> Result<T, EngineError> {
         let attempt = || {
             let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
             state
                 .database()
-                .map(|database| contain(&self.path, || work(&view(database)?)))
+                .map(|database| contain(&self.path, || work(view(database)?)))
         };
         match attempt() {
             Some(Err(error)) if is_final(&error) => {}
@@ -86,7 +86,7 @@ impl RedbEngine {
             drop(state);
             return attempt().unwrap_or_else(|| unreachable!("it was opened just now"));
         };
-        contain(&self.path, || work(&view(database)?))
+        contain(&self.path, || work(view(database)?))
     }
 
     /// Lets go of what has failed, and looks at the file itself.
@@ -145,14 +145,33 @@ impl Reader for View {
 }
 
 /// A read transaction that is kept: its panics are contained too.
-struct Kept {
-    path: PathBuf,
+struct Kept<'e> {
+    engine: &'e RedbEngine,
     view: View,
 }
 
-impl Reader for Kept {
+impl Kept<'_> {
+    /// What fails here is told, and is the last to fail: whoever looks next looks at the file itself.
+    fn read<T>(&self, work: impl Fn(&View) -> Result<T, EngineError>) -> Result<T, EngineError> {
+        let read = contain(&self.engine.path, || work(&self.view));
+        if read.as_ref().is_err_and(is_final) {
+            let state = self.engine.state.write();
+            let mut state = state.unwrap_or_else(PoisonError::into_inner);
+            if let State::Sound(_) = &*state {
+                self.engine.fail(&mut state);
+            }
+        }
+        read
+    }
+}
+
+impl Reader for Kept<'_> {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, EngineError> {
-        contain(&self.path, || self.view.get(key))
+        self.read(|view| view.get(key))
+    }
+
+    fn get_many(&self, keys: &[Vec<u8>]) -> Result<Vec<Option<Vec<u8>>>, EngineError> {
+        self.read(|view| view.get_many(keys))
     }
 
     fn page(
@@ -161,7 +180,7 @@ impl Reader for Kept {
         after: Option<&[u8]>,
         limit: usize,
     ) -> Result<Vec<Stored>, EngineError> {
-        contain(&self.path, || self.view.page(prefix, after, limit))
+        self.read(|view| view.page(prefix, after, limit))
     }
 }
 
@@ -186,32 +205,31 @@ impl Reader for RedbEngine {
 
 impl Engine for RedbEngine {
     fn apply(&self, changes: &[Change]) -> Result<(), EngineError> {
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        // Shared: readers look at what was before, and do not wait for the disk.
+        if let State::Sound(database) = &*state {
+            let done = contain(&self.path, || commit(database, changes));
+            drop(state);
+            if done.as_ref().is_err_and(is_final) {
+                let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+                self.fail(&mut state);
+            }
+            return done;
+        }
+        drop(state);
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         if let State::Failed(_) = &*state {
             // What serves the readers stays until there is better.
             let reopened = open(&self.path)?;
             discard(std::mem::replace(&mut *state, State::Sound(reopened)));
         }
-        let done = match &*state {
-            State::Sound(database) => contain(&self.path, || commit(database, changes)),
-            State::Failed(_) => unreachable!("it was opened just now"),
-        };
-        if done.as_ref().is_err_and(is_final) {
-            self.fail(&mut state);
-        }
-        done
+        drop(state);
+        self.apply(changes)
     }
 
     fn snapshot(&self) -> Result<Option<Box<dyn Reader + '_>>, EngineError> {
-        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
-        let Some(database) = state.database() else {
-            return Ok(None);
-        };
-        let view = contain(&self.path, || view(database))?;
-        Ok(Some(Box::new(Kept {
-            path: self.path.clone(),
-            view,
-        })))
+        let view = self.read(Ok)?;
+        Ok(Some(Box::new(Kept { engine: self, view })))
     }
 }
 

@@ -9,11 +9,12 @@
 //! batch has a number, and the last durable one is kept beside the log (`applied`): a log that
 //! ends earlier is refused.
 //!
-//! After a failure sled's memory has what its files may not have. It is thrown away, and the next
-//! call opens the files again.
+//! After a failed write sled's memory has what its files may not have. It goes on serving readers,
+//! who are shown what was there before, and the next write opens the files again.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock};
 
@@ -28,19 +29,26 @@ use crate::files::{IoContext, make_private};
 
 const CACHE_BYTES: u64 = 16 * 1024 * 1024;
 
+/// Opening, sled writes a snapshot and begins a segment, of half this size.
+const ROOM: usize = 1024 * 1024;
+
 /// The file that sled locks for as long as it has the directory open.
 const LOCKED_FILE: &str = "db";
 
 pub(super) struct SledEngine {
     dir: PathBuf,
-    /// None after a failure.
+    /// None after the files could not be opened again.
     open: RwLock<Option<Open>>,
 }
+
+/// What a failed batch may have left in sled's memory: what was under its keys before.
+type Hidden = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 
 struct Open {
     // The order matters: closed first, then seen to be closed.
     database: Db,
     applied: Applied,
+    failed: Option<Hidden>,
     _closing: Closing,
 }
 
@@ -56,8 +64,8 @@ impl SledEngine {
         })
     }
 
-    fn read<T>(&self, work: impl Fn(&Db) -> Result<T, EngineError>) -> Result<T, EngineError> {
-        let read = |open: &Open| contain(&self.dir, || work(&open.database));
+    fn read<T>(&self, work: impl Fn(&Open) -> Result<T, EngineError>) -> Result<T, EngineError> {
+        let read = |open: &Open| contain(&self.dir, || work(open));
         if let Some(open) = &*self.open.read().unwrap_or_else(PoisonError::into_inner) {
             return read(open);
         }
@@ -73,6 +81,8 @@ impl SledEngine {
 
 impl Open {
     fn new(dir: &Path) -> Result<Self, EngineError> {
+        // A disk that fills up while sled opens its files leaves them so that they never open again.
+        look_for_room(dir)?;
         let closing = Closing(dir.join(LOCKED_FILE));
         let database = contain(dir, || {
             Config::new()
@@ -89,8 +99,67 @@ impl Open {
         Ok(Self {
             database,
             applied,
+            failed: None,
             _closing: closing,
         })
+    }
+
+    /// What is under the keys of these changes.
+    fn before(&self, changes: &[Change]) -> Result<Hidden, EngineError> {
+        let mut before = Hidden::new();
+        for Change { key, .. } in changes {
+            let value = self.database.get(key).map_err(EngineError::Sled)?;
+            before.insert(key.clone(), value.map(|value| value.to_vec()));
+        }
+        Ok(before)
+    }
+
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, EngineError> {
+        if let Some(value) = self.failed.as_ref().and_then(|hidden| hidden.get(key)) {
+            return Ok(value.clone());
+        }
+        let value = self.database.get(key).map_err(EngineError::Sled)?;
+        Ok(value.map(|value| value.to_vec()))
+    }
+
+    fn page(
+        &self,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<Stored>, EngineError> {
+        let bounds = first(prefix, after);
+        let hidden = self.failed.as_ref();
+        let mut found = Vec::new();
+        for entry in self.database.range::<&[u8], _>(bounds) {
+            let (key, value) = entry.map_err(EngineError::Sled)?;
+            if found.len() == limit || !key.starts_with(prefix) {
+                break;
+            }
+            // This one is ours, and not the caller's.
+            if *key != *APPLIED_KEY && hidden.is_none_or(|hidden| !hidden.contains_key(&*key)) {
+                found.push(Stored {
+                    key: key.to_vec(),
+                    value: value.to_vec(),
+                });
+            }
+        }
+        let instead = hidden
+            .into_iter()
+            .flat_map(|hidden| hidden.range::<[u8], _>(bounds));
+        found.extend(
+            instead
+                .take_while(|(key, _)| key.starts_with(prefix))
+                .filter_map(|(key, value)| {
+                    let (key, value) = (key.clone(), value.clone()?);
+                    Some(Stored { key, value })
+                }),
+        );
+        if hidden.is_some() {
+            found.sort_unstable_by(|a, b| a.key.cmp(&b.key));
+            found.truncate(limit);
+        }
+        Ok(found)
     }
 
     fn apply(&mut self, dir: &Path, changes: &[Change]) -> Result<(), EngineError> {
@@ -123,6 +192,18 @@ impl Drop for SledEngine {
     }
 }
 
+/// Whether a file of the size that sled needs can be written.
+fn look_for_room(dir: &Path) -> Result<(), EngineError> {
+    let path = dir.join("room");
+    let wrote = File::create(&path).and_then(|mut file| {
+        file.write_all(&vec![0; ROOM])?;
+        file.sync_all()
+    });
+    let removed = fs::remove_file(&path);
+    wrote.and(removed).while_trying("write", &path)?;
+    Ok(())
+}
+
 /// sled's files, and the directories that name them: files first.
 fn for_each_file(
     dir: &Path,
@@ -149,10 +230,7 @@ fn for_each_file(
 
 impl Reader for SledEngine {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, EngineError> {
-        self.read(|database| {
-            let value = database.get(key).map_err(EngineError::Sled)?;
-            Ok(value.map(|value| value.to_vec()))
-        })
+        self.read(|open| open.get(key))
     }
 
     fn page(
@@ -161,36 +239,26 @@ impl Reader for SledEngine {
         after: Option<&[u8]>,
         limit: usize,
     ) -> Result<Vec<Stored>, EngineError> {
-        self.read(|database| {
-            let mut found = Vec::new();
-            for entry in database.range::<&[u8], _>(first(prefix, after)) {
-                let (key, value) = entry.map_err(EngineError::Sled)?;
-                if found.len() == limit || !key.starts_with(prefix) {
-                    break;
-                }
-                // This one is ours, and not the caller's.
-                if *key != *APPLIED_KEY {
-                    found.push(Stored {
-                        key: key.to_vec(),
-                        value: value.to_vec(),
-                    });
-                }
-            }
-            Ok(found)
-        })
+        self.read(|open| open.page(prefix, after, limit))
     }
 }
 
 impl Engine for SledEngine {
     fn apply(&self, changes: &[Change]) -> Result<(), EngineError> {
         let mut state = self.open.write().unwrap_or_else(PoisonError::into_inner);
+        if state.as_ref().is_some_and(|open| open.failed.is_some()) {
+            // It has to be closed before it can be opened, so better see first whether it can.
+            look_for_room(&self.dir)?;
+            discard(state.take());
+        }
         let open = match state.as_mut() {
             Some(open) => open,
             None => state.insert(Open::new(&self.dir)?),
         };
+        let before = contain(&self.dir, || open.before(changes))?;
         let done = contain(&self.dir, || open.apply(&self.dir, changes));
         if done.is_err() {
-            discard(state.take());
+            open.failed = Some(before);
         }
         done
     }

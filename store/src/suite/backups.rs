@@ -161,8 +161,7 @@ fn a_backup_is_taken_of_whole_stores_only(engine: EngineKind) {
     let fixture = filled(engine);
     let (recipients, _) = keys();
     fixture.store().lineage().unwrap();
-    let vault = &fixture.store().inner.vault;
-    let key = vault.record_key("keys", "a");
+    let key = fixture.key_of("keys", "a");
     let old = fixture.raw(&key);
     fixture.plant(&key, None);
     let refused = fixture.store().backup(Vec::new(), &recipients, &taking());

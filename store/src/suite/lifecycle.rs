@@ -11,6 +11,7 @@ use super::{Fixture, Room, for_each_engine, open, options, passphrase};
 use crate::engine::EngineKind;
 use crate::engine::database::DATABASE_FILE;
 use crate::error::HeaderFault;
+use crate::header::FORMAT;
 use crate::vault::CANARY_KEY;
 use crate::{Error, Expect, KeyFile, Passphrase, Store, Transaction, Unlock};
 
@@ -262,7 +263,7 @@ fn rechecked(edit: impl FnOnce(&mut serde_json::Value)) -> Error {
         edit(&mut value["header"]);
         let header: crate::header::Header =
             serde_json::from_value(value["header"].clone()).unwrap();
-        let covered = serde_json::to_vec(&(1, header)).unwrap();
+        let covered = serde_json::to_vec(&(FORMAT, header)).unwrap();
         value["sha256"] = hex::encode(Sha256::digest(covered)).into();
         value.to_string()
     })
@@ -270,15 +271,16 @@ fn rechecked(edit: impl FnOnce(&mut serde_json::Value)) -> Error {
 
 #[test]
 fn a_header_of_a_newer_format_is_refused_and_nothing_is_written() {
-    let error = with_header(|text| text.replace("\"format\": 1", "\"format\": 2"));
+    let stated = |format| format!("\"format\": {format}");
+    let error = with_header(|text| text.replace(&stated(FORMAT), &stated(FORMAT + 1)));
     assert!(
         matches!(
             error,
             Error::NewerFormat {
-                found: 2,
-                supported: 1,
+                found,
+                supported: FORMAT,
                 ..
-            }
+            } if found == FORMAT + 1
         ),
         "{error}"
     );
@@ -286,6 +288,16 @@ fn a_header_of_a_newer_format_is_refused_and_nothing_is_written() {
     let error = with_header(|_| "{\"format\": 9, \"surprise\": []}".to_owned());
     assert!(
         matches!(error, Error::NewerFormat { found: 9, .. }),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_header_of_an_older_format_is_refused_and_nothing_is_written() {
+    let stated = |format| format!("\"format\": {format}");
+    let error = with_header(|text| text.replace(&stated(FORMAT), &stated(1)));
+    assert!(
+        matches!(error, Error::OlderFormat { found: 1, .. }),
         "{error}"
     );
 }

@@ -2,11 +2,15 @@
 
 mod backups;
 mod engines;
+mod format1;
 mod journals;
 mod lifecycle;
+mod lost_index;
+mod pages;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod records;
+mod resealing;
 mod tampering;
 mod witnesses;
 
@@ -15,8 +19,11 @@ use std::path::Path;
 use tempfile::TempDir;
 use zeroize::Zeroizing;
 
-use crate::engine::{Change, EngineKind};
-use crate::{Expect, InitOptions, KdfCost, Passphrase, Result, Store, Transaction, Unlock};
+use crate::engine::{Change, EngineKind, Stored};
+use crate::error::{Damage, Place};
+use crate::index::{Node, Nodes, Span, key, tree};
+use crate::vault::{node_key, value_key};
+use crate::{Error, Expect, InitOptions, KdfCost, Passphrase, Result, Store, Transaction, Unlock};
 
 /// Makes each claim a test for each engine.
 macro_rules! for_each_engine {
@@ -86,6 +93,58 @@ impl Fixture {
         Some(String::from_utf8(record.bytes.to_vec()).unwrap())
     }
 
+    fn delete(&self, collection: &str, id: &str) {
+        let mut transaction = Transaction::new();
+        transaction.delete(collection, id, Expect::Any);
+        self.store().transact(transaction).unwrap();
+    }
+
+    /// Many records, so that the index has several nodes.
+    fn put_many(&self, collection: &str, count: usize) {
+        let mut transaction = Transaction::new();
+        for number in 0..count {
+            let id = format!("{number:05}");
+            transaction.put(collection, &id, id.clone().into_bytes(), Expect::Any);
+        }
+        self.store().transact(transaction).unwrap();
+    }
+
+    /// Where the engine has the value of a record.
+    fn key_of(&self, collection: &str, id: &str) -> Vec<u8> {
+        self.key_of_name(&key::record(collection, id))
+    }
+
+    fn key_of_event(&self, stream: &str, sequence: u64) -> Vec<u8> {
+        self.key_of_name(&key::entry(stream, sequence))
+    }
+
+    fn key_of_name(&self, name: &[u8]) -> Vec<u8> {
+        let view = self.store().snapshot().unwrap();
+        let entry = tree::find(&view, view.top().unwrap(), name).unwrap();
+        value_key(&entry.unwrap().to.id)
+    }
+
+    /// Where the engine has the nodes of the index, the topmost first, and each node.
+    fn nodes(&self) -> Vec<(Vec<u8>, Node)> {
+        let view = self.store().snapshot().unwrap();
+        let mut nodes = Vec::new();
+        let mut to_visit: Vec<_> = view.top().unwrap().map(|top| top.to).into_iter().collect();
+        while let Some(to) = to_visit.pop() {
+            let node = view.node(&to, &Span::ALL).unwrap();
+            if node.level > 0 {
+                to_visit.extend(node.entries.iter().map(|entry| entry.to));
+            }
+            nodes.push((node_key(&to.id), Node::clone(&node)));
+        }
+        nodes
+    }
+
+    /// Everything that the engine holds.
+    fn everything(&self) -> Vec<Stored> {
+        let engine = &self.store().inner.engine;
+        engine.page(b"", None, usize::MAX).unwrap()
+    }
+
     /// Reaches past the store into its engine, as a thief with the files would.
     fn raw(&self, key: &[u8]) -> Vec<u8> {
         self.store().inner.engine.get(key).unwrap().unwrap()
@@ -127,6 +186,28 @@ impl Room {
         let dir = tempfile::tempdir().unwrap();
         let room = Self::for_store(kind, dir.path());
         (dir, room)
+    }
+}
+
+/// The damage that an outcome names; anything else would be a secret lost or a lie told.
+fn damage_of<T: std::fmt::Debug>(outcome: Result<T, Error>) -> Damage {
+    match outcome {
+        Err(Error::Damaged { damage }) => damage,
+        other => panic!("not found out: {other:?}"),
+    }
+}
+
+fn record(collection: &str, id: &str) -> Place {
+    Place::Record {
+        collection: collection.to_owned(),
+        id: id.to_owned(),
+    }
+}
+
+fn event(stream: &str, sequence: u64) -> Place {
+    Place::Entry {
+        stream: stream.to_owned(),
+        sequence,
     }
 }
 

@@ -21,5 +21,7 @@ pub mod record;
 pub mod strace;
 /// Judging and counting.
 pub mod tally;
+/// A process of which the disk is taken away.
+pub mod victim;
 /// What the store is busy with.
 pub mod workload;

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! countersign-durability work STORE KEY-FILE ENGINE COUNT
+//! countersign-durability serve DIRECTORY ENGINE
 //! countersign-durability powercut ENGINE TRANSACTIONS MOMENTS DRAWS SEED
 //! countersign-durability flip ENGINE STRIDE SEED
 //! ```
@@ -14,7 +15,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::str::FromStr;
 
-use countersign_durability::{flip, powercut, workload};
+use countersign_durability::{flip, powercut, victim, workload};
 use countersign_store::{EngineKind, InitOptions, KeyFile, Store, Unlock};
 
 fn main() -> ExitCode {
@@ -24,6 +25,7 @@ fn main() -> ExitCode {
         ["work", store, key, engine, count] => {
             work(Path::new(store), Path::new(key), engine, count)
         }
+        ["serve", dir, engine] => serve(Path::new(dir), engine),
         ["powercut", engine, rest @ ..] => cut(engine, rest),
         ["flip", engine, rest @ ..] => flips(engine, rest),
         _ => Err("usage: work STORE KEY-FILE ENGINE COUNT | powercut ENGINE TRANSACTIONS MOMENTS DRAWS SEED | flip ENGINE STRIDE SEED".into()),
@@ -61,6 +63,10 @@ fn work(dir: &Path, key: &Path, engine: &str, count: &str) -> Result<(), Box<dyn
         println!("{number}");
     }
     Ok(())
+}
+
+fn serve(dir: &Path, engine: &str) -> Result<(), Box<dyn Error>> {
+    Ok(victim::serve(dir, engine.parse()?)?)
 }
 
 fn cut(engine: &str, rest: &[&str]) -> Result<(), Box<dyn Error>> {

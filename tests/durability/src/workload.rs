@@ -161,7 +161,7 @@ fn actions(number: u64) -> Vec<Action> {
         actions.push(if random.u8(..6) == 0 {
             Action::Delete(collection, id)
         } else {
-            let length = match random.u8(..12) {
+            let length = match random.u8(..30) {
                 0 => random.usize(8_000..20_000),
                 _ => random.usize(40..1_800),
             };

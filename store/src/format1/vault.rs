@@ -1,4 +1,4 @@
-//! What each kind of stored value looks like, sealed, and under which key it is found.
+//! What each kind of stored value looked like in format 1, sealed, and under which key it is found.
 //!
 //! Engine keys are keyed hashes of the names, so that they can be computed by who has the master
 //! key and tell nothing to who has not:
@@ -23,72 +23,29 @@
 
 use zeroize::Zeroizing;
 
-use crate::crypto::{self, NONCE, SecretKey, TAG, framed, pad, unpad};
+use crate::crypto::{NONCE, SecretKey, TAG, framed, unpad};
 use crate::error::{Damage, Fault, Place, Result};
+use crate::vault::{Entry, Record};
 
 const LAYOUT: u8 = 1;
-const LABEL_BLOCK: usize = 64;
-const CONTENT_BLOCK: usize = 256;
 const HASH: usize = 32;
 
 /// How many bytes the keys of one group's values have in common.
-pub(crate) const GROUP_PREFIX: usize = 1 + HASH;
+pub(super) const GROUP_PREFIX: usize = 1 + HASH;
 
-pub(crate) const ROOT_KEY: &[u8] = b"T";
-pub(crate) const CANARY_KEY: &[u8] = b"C";
-pub(crate) const SUMMARY_PREFIX: &[u8] = b"S";
-
-/// A record as it was stored.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Record {
-    /// Its id, unique in its collection.
-    pub id: String,
-    /// How often it was written since it was last absent: 1 for a new one.
-    pub version: u64,
-    /// Its content.
-    pub bytes: Zeroizing<Vec<u8>>,
-}
-
-impl std::fmt::Debug for Record {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self {
-            id,
-            version,
-            bytes: _,
-        } = self;
-        f.debug_struct("Record")
-            .field("id", id)
-            .field("version", version)
-            .finish_non_exhaustive()
-    }
-}
-
-/// One event of a journal.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Entry {
-    /// Its number: 1 for the first, without gaps.
-    pub sequence: u64,
-    /// Its content.
-    pub bytes: Zeroizing<Vec<u8>>,
-}
-
-impl std::fmt::Debug for Entry {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Entry")
-            .field("sequence", &self.sequence)
-            .finish_non_exhaustive()
-    }
-}
+pub(super) const ROOT_KEY: &[u8] = b"T";
+pub(super) const CANARY_KEY: &[u8] = b"C";
+pub(super) const SUMMARY_PREFIX: &[u8] = b"S";
 
 /// What a record says of itself: enough to list it.
-pub(crate) struct Label {
-    pub(crate) id: String,
-    pub(crate) version: u64,
+pub(super) struct Label {
+    pub(super) id: String,
+    pub(super) version: u64,
 }
 
 /// What has a summary: a collection of records, or a journal.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Group {
+pub(super) enum Group {
     Collection(String),
     Stream(String),
 }
@@ -102,7 +59,7 @@ impl Group {
     }
 
     /// The group as a whole, as a place of damage.
-    pub(crate) fn place(&self) -> Place {
+    pub(super) fn place(&self) -> Place {
         match self.clone() {
             Self::Collection(collection) => Place::Collection { collection },
             Self::Stream(stream) => Place::Journal { stream },
@@ -112,19 +69,14 @@ impl Group {
 
 /// How many values a group has, and which.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Tally {
-    pub(crate) count: u64,
+pub(super) struct Tally {
+    pub(super) count: u64,
     sum: [u8; HASH],
 }
 
 impl Tally {
-    pub(crate) fn add(&mut self, fingerprint: &[u8; HASH]) {
+    pub(super) fn add(&mut self, fingerprint: &[u8; HASH]) {
         self.count = self.count.wrapping_add(1);
-        self.toggle(fingerprint);
-    }
-
-    pub(crate) fn remove(&mut self, fingerprint: &[u8; HASH]) {
-        self.count = self.count.wrapping_sub(1);
         self.toggle(fingerprint);
     }
 
@@ -137,15 +89,15 @@ impl Tally {
 
 /// What the store as a whole contains.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Root {
+pub(super) struct Root {
     /// How many transactions there have been.
-    pub(crate) transactions: u64,
+    pub(super) transactions: u64,
     /// The tally of all summaries.
-    pub(crate) summaries: Tally,
+    pub(super) summaries: Tally,
 }
 
 /// The keys derived from the master key, and what they seal.
-pub(crate) struct Vault {
+pub(super) struct Vault {
     names: SecretKey,
     labels: SecretKey,
     contents: SecretKey,
@@ -153,7 +105,7 @@ pub(crate) struct Vault {
 }
 
 impl Vault {
-    pub(crate) fn new(master: &SecretKey, store: &[u8]) -> Self {
+    pub(super) fn new(master: &SecretKey, store: &[u8]) -> Self {
         Self {
             names: master.derive(store, "countersign store names"),
             labels: master.derive(store, "countersign store labels"),
@@ -165,33 +117,14 @@ impl Vault {
     // === Keys ===
 
     /// What the keys of a group's values begin with.
-    pub(crate) fn prefix(&self, group: &Group) -> Vec<u8> {
+    pub(super) fn prefix(&self, group: &Group) -> Vec<u8> {
         let (tag, name) = group.tag_and_name();
         let hash = self.names.hash(&[tag, name.as_bytes()]);
         [tag, &hash].concat()
     }
 
-    pub(crate) fn record_key(&self, collection: &str, id: &str) -> Vec<u8> {
-        let mut key = self.prefix(&Group::Collection(collection.to_owned()));
-        key.extend(
-            self.names
-                .hash(&[b"id", collection.as_bytes(), id.as_bytes()]),
-        );
-        key
-    }
-
-    pub(crate) fn entry_key(&self, stream: &str, sequence: u64) -> Vec<u8> {
-        let mut key = self.prefix(&Group::Stream(stream.to_owned()));
-        key.extend(sequence.to_be_bytes());
-        key
-    }
-
-    pub(crate) fn summary_key(&self, group: &Group) -> Vec<u8> {
-        [SUMMARY_PREFIX, &self.prefix(group)].concat()
-    }
-
     /// What stands for this value in a tally.
-    pub(crate) fn fingerprint(&self, key: &[u8], value: &[u8]) -> [u8; HASH] {
+    pub(super) fn fingerprint(&self, key: &[u8], value: &[u8]) -> [u8; HASH] {
         let nonce = value.get(..1 + NONCE).unwrap_or(value);
         let tag = value.last_chunk::<TAG>().map_or(value, |tag| tag);
         self.tallies.hash(&[key, nonce, tag])
@@ -199,30 +132,8 @@ impl Vault {
 
     // === Records ===
 
-    pub(crate) fn seal_record(
-        &self,
-        collection: &str,
-        id: &str,
-        version: u64,
-        bytes: &[u8],
-    ) -> Result<Vec<u8>> {
-        let nonce = crypto::nonce()?;
-        let key = self.record_key(collection, id);
-        let mut label = pad(
-            &[&version.to_be_bytes(), id.as_bytes()].concat(),
-            LABEL_BLOCK,
-        );
-        self.labels
-            .seal(&nonce, &label_context(collection, &key), &mut label)?;
-        let mut content = pad(bytes, CONTENT_BLOCK);
-        let context = content_context(collection, id, version);
-        self.contents.seal(&nonce, &context, &mut content)?;
-        let label_length = (label.len() as u32).to_be_bytes();
-        Ok([&[LAYOUT], nonce.as_slice(), &label_length, &label, &content].concat())
-    }
-
     /// Reads what the record under `key` says of itself.
-    pub(crate) fn open_label(
+    pub(super) fn open_label(
         &self,
         collection: &str,
         key: &[u8],
@@ -252,7 +163,7 @@ impl Vault {
     }
 
     /// Opens the record under `key`.
-    pub(crate) fn open_record(
+    pub(super) fn open_record(
         &self,
         collection: &str,
         key: &[u8],
@@ -281,12 +192,8 @@ impl Vault {
 
     // === Events ===
 
-    pub(crate) fn seal_entry(&self, stream: &str, sequence: u64, bytes: &[u8]) -> Result<Vec<u8>> {
-        self.seal(&entry_context(stream, sequence), bytes)
-    }
-
     /// Opens the event that was found under `key` in `stream`.
-    pub(crate) fn open_entry(
+    pub(super) fn open_entry(
         &self,
         stream: &str,
         sequence: u64,
@@ -305,14 +212,7 @@ impl Vault {
 
     // === What the whole contains ===
 
-    pub(crate) fn seal_summary(&self, group: &Group, tally: &Tally) -> Result<Vec<u8>> {
-        let (tag, name) = group.tag_and_name();
-        let count = tally.count.to_be_bytes();
-        let text = [tag, &count, &tally.sum, name.as_bytes()].concat();
-        self.seal(&summary_context(&self.summary_key(group)), &text)
-    }
-
-    pub(crate) fn open_summary(&self, key: &[u8], value: &[u8]) -> Result<(Group, Tally), Damage> {
+    pub(super) fn open_summary(&self, key: &[u8], value: &[u8]) -> Result<(Group, Tally), Damage> {
         self.open(&summary_context(key), value)
             .and_then(|text| {
                 let (tag, rest) = text.split_first().ok_or(Fault::Malformed)?;
@@ -332,20 +232,8 @@ impl Vault {
             })
     }
 
-    pub(crate) fn seal_root(&self, root: &Root) -> Result<Vec<u8>> {
-        let Root {
-            transactions,
-            summaries,
-        } = root;
-        let count = summaries.count.to_be_bytes();
-        self.seal(
-            &framed(&[b"root", &[LAYOUT]]),
-            &[&transactions.to_be_bytes()[..], &count, &summaries.sum].concat(),
-        )
-    }
-
     /// Opens the root; none is damage too.
-    pub(crate) fn open_root(&self, value: Option<&[u8]>) -> Result<Root, Damage> {
+    pub(super) fn open_root(&self, value: Option<&[u8]>) -> Result<Root, Damage> {
         value
             .ok_or(Fault::Missing)
             .and_then(|value| {
@@ -361,21 +249,6 @@ impl Vault {
                 place: Place::Root,
                 fault,
             })
-    }
-
-    pub(crate) fn seal_canary(&self, bytes: &[u8]) -> Result<Vec<u8>> {
-        self.seal(&framed(&[b"canary", &[LAYOUT]]), bytes)
-    }
-
-    pub(crate) fn open_canary(&self, value: &[u8]) -> Result<Zeroizing<Vec<u8>>, Fault> {
-        self.open(&framed(&[b"canary", &[LAYOUT]]), value)
-    }
-
-    fn seal(&self, context: &[u8], bytes: &[u8]) -> Result<Vec<u8>> {
-        let nonce = crypto::nonce()?;
-        let mut content = pad(bytes, CONTENT_BLOCK);
-        self.contents.seal(&nonce, context, &mut content)?;
-        Ok([&[LAYOUT], nonce.as_slice(), &content].concat())
     }
 
     fn open(&self, context: &[u8], value: &[u8]) -> Result<Zeroizing<Vec<u8>>, Fault> {

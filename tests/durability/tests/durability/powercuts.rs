@@ -1,0 +1,97 @@
+//! The disk after a power cut, at moments spread over the life of a store.
+
+use std::path::Path;
+
+use countersign_durability::disk::{Disk, Loss};
+use countersign_durability::powercut::{Extent, run};
+use countersign_durability::record::{Recording, Start, Step};
+use countersign_durability::tally::Tally;
+use countersign_store::{EngineKind, KeyFile};
+
+fn cut(engine: EngineKind, extent: Extent) -> Tally {
+    let home = tempfile::tempdir().unwrap();
+    let key = home.path().join("key");
+    KeyFile::generate(&key).unwrap();
+    let root = home.path().join("root");
+    std::fs::create_dir(&root).unwrap();
+    let program = Path::new(env!("CARGO_BIN_EXE_countersign-durability"));
+    let tally = run(program, &root, &key, engine, extent).unwrap();
+    assert!(tally.moments > 30 && tally.images > 100, "{tally}");
+    assert_eq!((tally.wrong, tally.panicked), (0, 0), "{tally}");
+    assert_eq!(tally.lost, 0, "nothing is missing without a word: {tally}");
+    tally
+}
+
+const EXTENT: Extent = Extent {
+    transactions: 16,
+    moments: 40,
+    draws: 1,
+    seed: 3,
+};
+
+#[test]
+fn redb_keeps_all_that_was_acknowledged_whenever_the_power_goes() {
+    let tally = cut(EngineKind::Redb, EXTENT);
+    assert_eq!((tally.did_not_open, tally.found), (0, 0), "{tally}");
+}
+
+#[test]
+fn sled_may_not_open_after_a_power_cut_but_never_hides_a_loss() {
+    cut(EngineKind::Sled, EXTENT);
+}
+
+/// A file of two pages, one of them synced, and a name that was not.
+fn recording() -> Recording {
+    let names = [("old".to_owned(), 1)].into();
+    Recording {
+        start: vec![Start::Directory(names), Start::File(vec![0; 8192])],
+        steps: vec![
+            Step::Wrote {
+                node: 1,
+                offset: 0,
+                bytes: vec![1; 4096],
+            },
+            Step::Synced { node: 1, covers: 1 },
+            Step::Wrote {
+                node: 1,
+                offset: 4096,
+                bytes: vec![2; 4096],
+            },
+            Step::Renamed {
+                parent: 0,
+                from: "old".to_owned(),
+                to: "new".to_owned(),
+                node: 1,
+            },
+        ],
+        hints: 0,
+    }
+}
+
+#[test]
+fn what_was_synced_survives_every_loss_and_the_rest_some() {
+    let recording = recording();
+    let mut disk = Disk::new(&recording);
+    for (number, step) in recording.steps.iter().enumerate() {
+        disk.take(number, step);
+    }
+    let mut random = fastrand::Rng::with_seed(1);
+    let (mut old, mut new, mut torn) = (0, 0, 0);
+    for loss in Loss::ALL.into_iter().cycle().take(400) {
+        let files = disk.cut(loss, &mut random).files();
+        assert_eq!(files.len(), 1, "a renamed file has one name: {files:?}");
+        let (name, content) = files.into_iter().next().unwrap();
+        assert!(content[..4096].iter().all(|byte| *byte == 1), "{loss:?}");
+        let late = content[4096..].iter().filter(|byte| **byte == 2).count();
+        torn += usize::from(late % 4096 != 0);
+        old += usize::from(name == "old");
+        new += usize::from(name == "new");
+        if loss == Loss::Everything {
+            assert_eq!((name.as_str(), late), ("old", 0));
+        }
+        if loss == Loss::Nothing {
+            assert_eq!((name.as_str(), late), ("new", 4096));
+        }
+    }
+    assert!(old > 0 && new > 0 && torn > 0, "{old} {new} {torn}");
+}
