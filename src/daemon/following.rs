@@ -73,8 +73,11 @@ impl Following {
     /// Tries to lead until it is our turn.
     pub(super) async fn turn(&self) -> Turn {
         loop {
-            let (path, secret) = (self.config.store.path.clone(), self.secret.clone());
-            let attempt = tokio::task::spawn_blocking(move || Records::open(&path, &secret)).await;
+            let (store, secret) = (self.config.store.clone(), self.secret.clone());
+            let attempt = tokio::task::spawn_blocking(move || {
+                Records::open(&store.path, &secret)?.witnessed(store.witness.as_deref())
+            })
+            .await;
             let seen = match attempt {
                 Ok(Ok(records)) => return Turn::Ours(Box::new(records)),
                 Ok(Err(error)) if error.is_wrong_secret() => return Turn::Shut(error.to_string()),
