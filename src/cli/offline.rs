@@ -76,6 +76,7 @@ pub(super) fn init_store(
         (None, Some(file), _) | (None, None, Some(UnlockSource::PassphraseFile(file))) => {
             unlock::passphrase(unlock::passphrase_file(&file)?)
         }
+        (None, None, Some(UnlockSource::Credential(file))) => unlock::credential(&file)?,
         (None, None, Some(UnlockSource::KeyFile(file))) => unlock::new_key_file(&file)?,
         (None, None, Some(UnlockSource::Terminal) | None) => {
             unlock::passphrase(output.terminal.new_passphrase()?)

@@ -51,8 +51,10 @@ impl fmt::Display for ConfigFaults {
 pub enum UnlockSource {
     /// A person at the terminal types the passphrase.
     Terminal,
-    /// The passphrase stands in a file that only we can read, such as a service manager's credential.
+    /// The passphrase stands in a file that only we can read.
     PassphraseFile(PathBuf),
+    /// A service manager hands the passphrase over, in this file.
+    Credential(PathBuf),
     /// The key lies in a file that only we can read.
     KeyFile(PathBuf),
 }

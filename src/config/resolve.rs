@@ -191,25 +191,21 @@ impl Resolving<'_> {
                     PathBuf::new()
                 }
             });
-        if credential.is_some() && raw.passphrase_file.is_some() {
+        let said = [
+            raw.passphrase_file
+                .map(|path| UnlockSource::PassphraseFile(self.path(path))),
+            credential.map(UnlockSource::Credential),
+            raw.key_file
+                .map(|path| UnlockSource::KeyFile(self.path(path))),
+        ];
+        let mut said = said.into_iter().flatten();
+        let unlock = said.next().unwrap_or(UnlockSource::Terminal);
+        if said.next().is_some() {
             self.fault(
                 "store",
                 "choose one of passphrase-file, credential and key-file",
             );
         }
-        let passphrase_file = raw.passphrase_file.map(|p| self.path(p)).or(credential);
-        let unlock = match (passphrase_file, raw.key_file.map(|p| self.path(p))) {
-            (None, None) => UnlockSource::Terminal,
-            (Some(path), None) => UnlockSource::PassphraseFile(path),
-            (None, Some(path)) => UnlockSource::KeyFile(path),
-            (Some(path), Some(_)) => {
-                self.fault(
-                    "store",
-                    "choose one of passphrase-file, credential and key-file",
-                );
-                UnlockSource::PassphraseFile(path)
-            }
-        };
         let engine = match raw.engine {
             None | Some(RawEngine::Redb) => EngineKind::Redb,
             Some(RawEngine::Sled) => EngineKind::Sled,

@@ -21,7 +21,7 @@ use crate::{
     records::{Ended, Records, Unlock},
     service::{
         FaultSource, KeyringReply, KeyringRequest, Reply, Request, Service, ServiceError,
-        StandingView,
+        SlotsView, StandingView,
     },
 };
 
@@ -128,6 +128,35 @@ impl Desk {
                     .await
             }
             KeyringRequest::Seal => self.seal(&Author::new(actor).on("store-seal")).await,
+            request => match (self.state().service(), self.standing()) {
+                (Some(service), _) => {
+                    // Deriving a key from a passphrase takes a while on purpose.
+                    let handled = tokio::task::spawn_blocking(move || {
+                        service.handle_keyring(actor, request, secrets)
+                    });
+                    handled.await.map_err(|error| {
+                        ServiceError::failed(format!("the daemon failed at this request: {error}"))
+                    })?
+                }
+                (None, view) => self.keyring_without_service(view, &request),
+            },
+        }
+    }
+
+    /// Slots can be read without a secret, and nothing else can be done with them.
+    fn keyring_without_service(
+        &self,
+        view: Option<StandingView>,
+        request: &KeyringRequest,
+    ) -> Result<KeyringReply, ServiceError> {
+        match (self.state(), request, view) {
+            (State::Sealed(sealed), KeyringRequest::Slots, _) => {
+                let slots = Records::slots_in(&sealed.config.store.path)?;
+                Ok(KeyringReply::Slots(SlotsView::stated(&slots)))
+            }
+            (_, _, Some(view)) => Err(state::refusal(&view)),
+            (_, _, None) => Err(ServiceError::locked("the store is just being opened")
+                .hint("run the command again")),
         }
     }
 

@@ -12,6 +12,7 @@ mod control;
 mod desk;
 mod following;
 mod keyring;
+mod rekeyer;
 mod scheduler;
 mod sockets;
 mod state;
@@ -144,6 +145,7 @@ async fn serve(service: Arc<Service>, connectors: &UnixListener, watcher: watch:
         () = service.hub().clone().serve(connectors) => {}
         () = scheduler::run(service.clone()) => {}
         () = watcher.run() => {}
+        () = rekeyer::run(service.clone()) => {}
     }
 }
 

@@ -4,6 +4,7 @@
 //! key, its generation and the fact that it was made. Whoever changes a record names the version that it
 //! has seen, so that of two who change it at once one wins and the other is told.
 
+mod amend;
 pub mod audit;
 mod authority;
 mod backup;
@@ -11,6 +12,7 @@ mod batch;
 mod error;
 mod holdings;
 mod journal;
+mod keyring;
 mod mail;
 mod opening;
 mod restore;
@@ -25,6 +27,7 @@ pub use backup::{BackingUpError, BackupError, Inspected, inspect};
 pub use batch::Batch;
 pub use error::RecordsError;
 pub use journal::Replayed;
+pub use keyring::{KdfCost, ResealState, Resealed, SlotInfo, SlotKind, SlotOptions};
 pub use mail::{InboxRecord, OutboxRecord};
 pub use restore::{Answering, Rehearsal, RestoreError, Restored, Target, rehearse, restore};
 pub use rollback::Accepted;

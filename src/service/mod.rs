@@ -35,7 +35,9 @@ use tokio::sync::Notify;
 pub use audit::{AuditFilter, AuditPage, AuditReply, AuditRequest, AuditVerdict};
 pub use backup::{BackupRequest, BackupTo, BackupView};
 pub use error::{ErrorKind, ServiceError};
-pub use keyring::{KeyringReply, KeyringRequest};
+pub use keyring::{
+    CostView, KeyringReply, KeyringRequest, RekeyState, RekeyView, SlotChanged, SlotView, SlotsView,
+};
 pub use opening::FailedAttempts;
 pub use request::{GenerationSlot, IdentityAdd, Reply, Request, Statement};
 pub use standing::{LeaderView, Standing, StandingView};
@@ -68,6 +70,8 @@ pub enum FaultSource {
     Files,
     /// Identities that could not be laid out for connectors at our socket.
     Seats,
+    /// What hinders the old master key from being given up.
+    MasterKey,
 }
 
 /// One open store with its configuration, and everything that can be asked of it.
@@ -85,6 +89,9 @@ pub struct Service {
     driving: Mutex<BTreeMap<IdentityName, Arc<tokio::sync::Mutex<()>>>>,
     /// Something happened after which rotations should be looked at again.
     changed: Notify,
+    /// How far replacing the master key is, since this service began.
+    rekey: Mutex<Option<RekeyView>>,
+    rekey_begun: Notify,
 }
 
 impl Service {
@@ -113,6 +120,8 @@ impl Service {
             itself,
             driving: Mutex::default(),
             changed: Notify::new(),
+            rekey: Mutex::default(),
+            rekey_begun: Notify::new(),
         }
     }
 

@@ -109,7 +109,8 @@ impl Loader {
             after: self.after,
             ..last
         })?;
-        self.store.inner.announce()?;
+        let inner = &self.store.inner;
+        inner.announce(&inner.keyring.encode()?)?;
         step();
         let mark = self.dir.join(LOADING_FILE);
         fs::remove_file(&mark).while_trying("remove", &mark)?;

@@ -13,8 +13,6 @@ use crate::engine::EngineError;
 use crate::engine::leadership::Leadership;
 use crate::engine::lease::Leader;
 use crate::error::{Error, Result};
-use crate::files::IoContext;
-use crate::header::HEADER_FILE;
 use crate::secret::Unlock;
 use crate::store::{InitOptions, Inner, Store, engine_error};
 
@@ -44,11 +42,9 @@ impl Store {
 
 impl Inner {
     /// Tells the others with whom the store is shared how its header reads now.
-    pub(crate) fn announce(&self) -> Result<()> {
-        let path = self.dir().join(HEADER_FILE);
-        let text = std::fs::read(&path).while_trying("read", &path)?;
+    pub(crate) fn announce(&self, header: &[u8]) -> Result<()> {
         self.engine
-            .publish_header(&text)
+            .publish_header(header)
             .map_err(|source| engine_error(self.kind(), self.dir(), "write its header", source))
     }
 }
@@ -89,15 +85,14 @@ mod shared {
     use std::sync::Arc;
 
     use super::*;
-    use crate::crypto::{self, SecretKey};
     use crate::engine::postgres::{PostgresEngine, PostgresError, Site, Visit};
     use crate::engine::{Change, EngineKind};
     use crate::files::{self, IoContext};
     use crate::header::{HEADER_FILE, Header, Unverified};
+    use crate::keyring::Keyring;
     use crate::lock::Lock;
-    use crate::slot::Slot;
-    use crate::store::{FIRST, Inner, engine_error, first_root, make_room};
-    use crate::vault::{ROOT_KEY, Vault};
+    use crate::store::{Inner, engine_error, make_room};
+    use crate::vault::ROOT_KEY;
 
     const KIND: EngineKind = EngineKind::Postgres;
 
@@ -116,34 +111,25 @@ mod shared {
                 path: dir.to_owned(),
             });
         }
-        let master = SecretKey::random()?;
-        let mut store_id = [0; 16];
-        crypto::fill(&mut store_id)?;
-        let slot = Slot::seal(1, &master, unlock, options.kdf, &store_id)?;
+        let keyring = Keyring::create(dir, KIND, unlock, &options.slot())?;
 
         make_room(dir)?;
         let lock = Lock::take(dir)?;
         let engine = create_engine(dir).map_err(failed)?;
-        let vault = Vault::new(&master, FIRST, &store_id);
-        let (_, root) = vault.seal_root(&first_root())?;
-        let inner = Inner::new(Box::new(engine), vault, store_id, KIND, dir, lock);
+        let inner = Inner::new(Box::new(engine), keyring, dir, lock);
+        let (_, root) = inner.vault().seal_root(&inner.first_root())?;
         inner.apply(&[Change {
             key: ROOT_KEY.to_vec(),
             value: Some(root),
         }])?;
         inner.sing()?;
-        let header = Header {
-            engine: KIND,
-            store_id,
-            slots: vec![slot],
-        };
-        let text = header.encode(dir, &master)?;
+        let text = inner.keyring.encode()?;
         if let Some(mark) = mark {
             files::write_private(&dir.join(mark), b"")?;
+            files::replace(&dir.join(HEADER_FILE), &text)?;
         } else {
-            inner.engine.publish_header(&text).map_err(failed)?;
+            inner.put_header(&text)?;
         }
-        files::replace(&dir.join(HEADER_FILE), &text)?;
         Ok(Store {
             inner: Arc::new(inner),
         })
@@ -157,9 +143,8 @@ mod shared {
         let engine = visit.lead(instance(dir)?).map_err(failed)?;
         // Under our own term: nobody else puts another header there any more.
         copy_header(&visit, dir)?;
-        let (header, master) = Unverified::read(dir)?.open(dir, unlock)?;
-        let vault = Vault::new(&master, FIRST, &header.store_id);
-        let inner = Inner::new(Box::new(engine), vault, header.store_id, KIND, dir, lock);
+        let keyring = Keyring::open(dir, unlock)?;
+        let inner = Inner::new(Box::new(engine), keyring, dir, lock);
         inner.sing()?;
         Ok(Store {
             inner: Arc::new(inner),

@@ -42,6 +42,9 @@ mod pair_faults;
 #[cfg(feature = "fault-injection")]
 mod story_kills;
 
+/// Daemons that are killed at random, over and over.
+mod story_sigkill;
+
 /// Which layer may know which.
 mod architecture;
 
@@ -68,6 +71,12 @@ mod cli_daemon;
 
 /// Daemons that have no secret at hand.
 mod sealed;
+
+/// Several secrets that open one store.
+mod slots;
+
+/// The master key is replaced.
+mod rekey;
 
 /// Exit codes, JSON, help, completions.
 mod cli_output;

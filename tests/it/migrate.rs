@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::Value;
 
-use crate::cli_home::{Home, Opens};
+use crate::cli_home::{Home, Opens, policy};
 
 /// An installation whose store was written by the last version with format 1 (`tests/fixtures/format-1`).
 fn old(engine: &str) -> Home {
@@ -16,6 +16,7 @@ fn old(engine: &str) -> Home {
         "redb" => Opens::KeyFile,
         _ => Opens::PassphraseFile,
     });
+    home.file("policies/quick.toml", policy("quick", "[\"ecdsa-p256\"]"));
     let archive = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/fixtures/format-1")
         .join(format!("{engine}.tar.xz"));

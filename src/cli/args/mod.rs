@@ -12,7 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(super) use audit::{AuditCommand, AuditVerify};
 pub(super) use backup::{AcceptRollback, BackupCommand, OpenBackup, StoreBackup, StoreRestore};
 pub(super) use identity::IdentityCommand;
-pub(super) use store::{Engine, SecretSource, StoreCommand, StoreInit};
+pub(super) use store::{Engine, SecretSource, SlotCommand, SlotSecret, StoreCommand, StoreInit};
 
 use super::exit::HELP;
 use crate::{

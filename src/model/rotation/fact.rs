@@ -180,6 +180,8 @@ pub enum RetireBasis {
     Refused,
     /// Its certificate has expired.
     Expired,
+    /// Its key is gone, since the store was restored: nobody of us can present it any more.
+    KeyGone,
 }
 
 /// What a step brought about.
@@ -224,6 +226,8 @@ pub enum Output {
     Done,
     /// The old certificate has expired, so nobody need be asked.
     Expired,
+    /// The old key was gone before it was refused, so nobody can be asked.
+    KeyGone,
 }
 
 /// What a failure calls for.

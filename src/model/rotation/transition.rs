@@ -322,6 +322,11 @@ impl Rotation {
                     .retired
                     .get_or_insert((at, RetireBasis::Expired));
             }
+            (Step::ProveRefusal { destination }, Output::KeyGone) => {
+                self.leg(destination, event)?
+                    .retired
+                    .get_or_insert((at, RetireBasis::KeyGone));
+            }
             (Step::Destroy, Output::Done) => self.outcome = Some((at, Outcome::Completed)),
             (Step::RollBack { connector }, Output::Published { .. } | Output::Done) => {
                 if let Some(leg) = self.connectors.get_mut(connector) {

@@ -3,6 +3,7 @@
 mod backups;
 mod engines;
 mod format1;
+mod headers;
 mod journals;
 mod lifecycle;
 mod lost_index;
@@ -10,7 +11,9 @@ mod pages;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod records;
+mod rekeying;
 mod resealing;
+mod slots;
 mod tampering;
 mod witnesses;
 
@@ -219,6 +222,7 @@ fn options(engine: EngineKind) -> InitOptions {
     InitOptions {
         engine,
         kdf: KdfCost::throwaway(),
+        since: None,
     }
 }
 

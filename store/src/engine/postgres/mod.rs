@@ -117,15 +117,30 @@ impl PostgresEngine {
     ) -> Result<(), EngineError> {
         self.standing()?;
         let (inner, warrant) = (self.inner.clone(), self.tenure.warrant.clone());
-        self.heed(self.link.wait(self.patience(), async move {
+        let limit = self.patience();
+        self.heed(self.link.wait(limit, async move {
             let mut params: Vec<Param<'_>> = warrant.params().to_vec();
             params.extend(value.as_ref().map(|value| (value as _, Type::BYTEA)));
-            let client = inner.wire.client().await?;
-            let done = client
-                .query_typed_opt(statement(&inner.statements), &params)
-                .await
-                .map_err(|source| PostgresError::of(operation, source))?;
-            done.map(drop).ok_or_else(superseded)
+            // Done twice it is the same: a connection that breaks off leaves nothing in doubt.
+            let until = Instant::now() + limit / 2;
+            loop {
+                let done = match inner.wire.client().await {
+                    Ok(client) => client
+                        .query_typed_opt(statement(&inner.statements), &params)
+                        .await
+                        .map_err(|source| PostgresError::of(operation, source).into()),
+                    Err(error) => Err(error),
+                };
+                match done {
+                    Err(EngineError::Postgres(error))
+                        if error.is_passing() && Instant::now() < until =>
+                    {
+                        inner.wire.drop_client().await;
+                        sleep(PAUSE).await;
+                    }
+                    done => return done?.map(drop).ok_or_else(superseded),
+                }
+            }
         }))
     }
 }
