@@ -19,6 +19,7 @@ mod opening;
 mod restore;
 mod rollback;
 mod secret;
+mod shared;
 mod signer;
 mod witness;
 
@@ -39,7 +40,8 @@ use std::sync::Mutex;
 
 use aws_lc_rs::digest;
 pub use countersign_store::{
-    BackupIdentity, BackupRecipients, EngineKind, Head, KeyFile, Manifest, Passphrase, Unlock,
+    BackupIdentity, BackupRecipients, Database, Ended, EngineKind, Head, KeyFile, Leader,
+    Leadership, Lease, Manifest, Passphrase, Unlock,
 };
 use countersign_store::{Mark, Record, Store, Transaction};
 use serde::de::DeserializeOwned;

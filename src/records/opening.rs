@@ -98,7 +98,11 @@ impl RecordsError {
     /// Whether the store is held by another process, or the secret does not open it.
     pub fn is_locked(&self) -> bool {
         use countersign_store::Error;
-        self.is_wrong_secret() || matches!(self, Self::Store(Error::InUse { .. }))
+        self.is_wrong_secret()
+            || matches!(
+                self,
+                Self::Store(Error::InUse { .. } | Error::Led { .. } | Error::LeadershipLost { .. })
+            )
     }
 
     /// Whether the secret does not open the store.

@@ -42,7 +42,7 @@ pub use keyring::{
 };
 pub use opening::FailedAttempts;
 pub use request::{GenerationSlot, IdentityAdd, IdentityAdopt, Reply, Request, Statement};
-pub use standing::{Standing, StandingView};
+pub use standing::{LeaderView, Standing, StandingView};
 pub use status::Advanced;
 pub use views::{
     AdoptedView, ConnectorView, DestinationView, EventView, GenerationView, IdentityView,
@@ -59,7 +59,7 @@ use crate::{
         Clock, IdentityName,
         audit::{Action, Actor, Author},
     },
-    records::Records,
+    records::{Leadership, Records},
     rotation::{Observer, Silent},
 };
 
@@ -194,6 +194,11 @@ impl Service {
     pub fn openers(&self) -> Vec<String> {
         // A header that cannot be read any more is told of when somebody opens the store.
         Records::openers(self.records.store().dir()).unwrap_or_default()
+    }
+
+    /// Whether we still lead, if the store is one that machines share.
+    pub fn leadership(&self) -> Option<Leadership> {
+        self.records.leadership()
     }
 
     /// Where connectors are told of their identities.

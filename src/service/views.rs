@@ -23,6 +23,9 @@ pub struct StatusView {
     pub daemon_since: Option<Timestamp>,
     /// The storage engine.
     pub engine: String,
+    /// The number of our term, when the store is one that machines share and we lead it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub term: Option<u64>,
     /// What is wrong with the configuration on disk; the one before it is in force.
     pub faults: Vec<String>,
     /// Every identity.

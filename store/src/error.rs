@@ -8,6 +8,8 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use crate::engine::database::DatabaseFault;
+use crate::engine::lease::{Ended, Leader};
 use crate::engine::{EngineError, EngineKind};
 use crate::obstacle::Obstacle;
 use crate::transaction::Expect;
@@ -51,6 +53,14 @@ pub enum Error {
         /// Where, and in what way.
         damage: Damage,
     },
+    /// The database of a shared store is not described well enough to be trusted.
+    #[error("{path}: {fault}")]
+    DatabaseRefused {
+        /// The file that describes it.
+        path: PathBuf,
+        /// What is wrong with it.
+        fault: DatabaseFault,
+    },
     /// An empty passphrase guards nothing.
     #[error("the passphrase is empty: choose one of several words")]
     EmptyPassphrase,
@@ -85,6 +95,14 @@ pub enum Error {
     )]
     ExposedKeyFile {
         /// The key file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// The file with the password for a database is readable by others than its owner.
+    #[error("password file {path} may be read by others (mode {mode:04o}): run `chmod 600` on it")]
+    ExposedPasswordFile {
+        /// The file.
         path: PathBuf,
         /// Its permission bits.
         mode: u32,
@@ -153,6 +171,26 @@ pub enum Error {
         iterations: u32,
         /// Degree of parallelism.
         lanes: u32,
+    },
+    /// We led a shared store, and do so no more. Nothing was written since.
+    #[error("this machine does not lead the store any more, and writes nothing: {ended}")]
+    LeadershipLost {
+        /// Why.
+        ended: Ended,
+    },
+    /// Another machine leads a shared store.
+    #[error("the store is led by {leader}: ask there, or wait until it has gone")]
+    Led {
+        /// Which one.
+        leader: Leader,
+    },
+    /// The file that says in which database a store lies does not say it.
+    #[error(
+        "{path} does not describe a database: remove it, and it is written anew from the configuration"
+    )]
+    MalformedDatabaseFile {
+        /// The file.
+        path: PathBuf,
     },
     /// A store that is still being filled, or was when the machine stopped.
     #[error(
@@ -300,6 +338,21 @@ pub enum Error {
         /// What was tried: "passphrase" or "key file".
         kind: &'static str,
     },
+}
+
+impl Error {
+    /// Whether it may go away by itself, with nobody doing anything about the store: a database that
+    /// cannot be reached now.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        match self {
+            #[cfg(feature = "postgres")]
+            Self::Engine { source, .. } => {
+                matches!(&**source, EngineError::Postgres(error) if error.is_passing())
+            }
+            _ => false,
+        }
+    }
 }
 
 /// One finding: stored bytes that are not what this store wrote there.

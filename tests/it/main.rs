@@ -31,6 +31,13 @@ mod story_schedule;
 /// Daemons that are stopped and killed while a rotation is under way.
 mod story_restarts;
 
+/// Two machines that share a store, of which one leads.
+mod pair;
+
+/// A pair of which the leader dies or stands still at appends to a journal.
+#[cfg(feature = "fault-injection")]
+mod pair_faults;
+
 /// Death at every append to a journal.
 #[cfg(feature = "fault-injection")]
 mod story_kills;

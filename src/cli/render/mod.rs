@@ -70,9 +70,11 @@ fn status(out: &mut String, view: &StatusView, now: Timestamp) -> std::fmt::Resu
     match view.daemon_since {
         Some(since) => writeln!(
             out,
-            "daemon      runs {}, engine {}",
+            "daemon      runs {}, engine {}{}",
             how_long(since, now),
-            view.engine
+            view.engine,
+            view.term
+                .map_or(String::new(), |term| format!(", leads in term {term}"))
         )?,
         None => writeln!(out, "daemon      not running, engine {}", view.engine)?,
     }
