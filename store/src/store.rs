@@ -360,7 +360,7 @@ impl Inner {
     }
 
     /// The keys in force.
-    fn vault(&self) -> Arc<Vault> {
+    pub(crate) fn vault(&self) -> Arc<Vault> {
         let vault = self.vault.read().unwrap_or_else(PoisonError::into_inner);
         vault.clone()
     }
