@@ -7,8 +7,8 @@ use countersign_peers::{Authority, Postgres, Purpose, Request};
 
 use crate::world::{IDENTITY, LEFT, Plan, RIGHT, Shared, World, phase};
 
-/// Short, so that nobody waits long for a machine that is dead.
-const LEASE: &str = "lease = \"3s\"";
+/// Short, so that nobody waits long for a machine that is dead, and long enough for a machine that is busy.
+const LEASE: &str = "lease = \"8s\"";
 
 /// An installation on two machines, with a store and nothing running.
 pub(crate) fn prepared(server: &Postgres, plan: Plan) -> World {
@@ -32,7 +32,7 @@ fn the_other_machine_says_who_leads_refuses_changes_and_takes_over() {
     world.until_follows(RIGHT, LEFT);
 
     let status = world.at_machine(RIGHT, &["status"]).expect(0);
-    for words in ["following", "leader      left", "term", "for 3s"] {
+    for words in ["following", "leader      left", "term", "for 8s"] {
         assert!(status.stdout.contains(words), "{words}: {status:#?}");
     }
     let refused = world

@@ -60,9 +60,9 @@ struct Inner {
 }
 
 impl PostgresEngine {
-    /// How long one answer may take.
+    /// How long one answer may take: as long as we may lead without a sign of life.
     fn patience(&self) -> Duration {
-        self.inner.database.lease.heartbeat()
+        self.inner.database.lease.length()
     }
 
     fn standing(&self) -> Result<(), EngineError> {
