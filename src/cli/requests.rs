@@ -68,7 +68,9 @@ pub(super) fn from_command(command: Command, output: Output) -> Result<Request, 
                 key_algorithm: add.key,
             })
         }
-        Command::Identity(IdentityCommand::List) => Request::IdentityList,
+        Command::Identity(IdentityCommand::List { after, limit }) => {
+            Request::IdentityList { after, limit }
+        }
         Command::Identity(IdentityCommand::Show { identity }) => Request::IdentityShow { identity },
         Command::Identity(IdentityCommand::ExportRequest { identity }) => {
             Request::IdentityRequest { identity }

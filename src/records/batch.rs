@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use super::{
     AUTHORITIES, AuthorityRecord, CODES, GENERATIONS, IDENTITIES, INBOX, InboxRecord, KEYS, OUTBOX,
-    OutboxRecord, SIGNER, SignerRecord, Versioned, generation_id, mail_id,
+    OutboxRecord, SIGNER, SignerRecord, Versioned, generation_id, mail_id, outlook::Told,
 };
 use crate::model::{
     Generation, GenerationNumber, Identity, IdentityName, IssuerName, MessageId, PendingCode,
@@ -16,8 +16,9 @@ use crate::model::{
 
 /// Changes that become durable together or not at all, with what the audit log tells of them.
 pub struct Batch {
-    transaction: Transaction,
+    pub(super) transaction: Transaction,
     told: Vec<Action>,
+    pub(super) outlook: Told,
 }
 
 impl Default for Batch {
@@ -32,6 +33,7 @@ impl Batch {
         Self {
             transaction: Transaction::new(),
             told: Vec::new(),
+            outlook: Told::default(),
         }
     }
 
@@ -42,7 +44,8 @@ impl Batch {
     }
 
     /// Writes an identity in the place of the version that was read.
-    pub fn identity(self, identity: &Versioned<Identity>) -> Self {
+    pub fn identity(mut self, identity: &Versioned<Identity>) -> Self {
+        self.outlook.identity(&identity.value);
         self.put(
             IDENTITIES,
             identity.value.name.as_str(),
@@ -52,7 +55,8 @@ impl Batch {
     }
 
     /// Writes a generation in the place of the version that was read.
-    pub fn generation(self, generation: &Versioned<Generation>) -> Self {
+    pub fn generation(mut self, generation: &Versioned<Generation>) -> Self {
+        self.outlook.generation(&generation.value);
         let id = generation_id(&generation.value.identity, generation.value.number);
         self.put(GENERATIONS, &id, generation.version, &generation.value)
     }

@@ -11,6 +11,7 @@ mod error;
 mod journal;
 mod mail;
 mod opening;
+mod outlook;
 mod secret;
 mod signer;
 
@@ -19,6 +20,7 @@ pub use batch::Batch;
 pub use error::RecordsError;
 pub use journal::Replayed;
 pub use mail::{InboxRecord, OutboxRecord};
+pub use outlook::Expiring;
 pub use secret::SecretBytes;
 pub use signer::SignerRecord;
 
@@ -80,11 +82,6 @@ impl Records {
         name: &IdentityName,
     ) -> Result<Option<Versioned<Identity>>, RecordsError> {
         self.read(IDENTITIES, name.as_str())
-    }
-
-    /// All identities, by name.
-    pub fn identities(&self) -> Result<Vec<Versioned<Identity>>, RecordsError> {
-        self.list(IDENTITIES)
     }
 
     /// A generation of an identity.

@@ -26,12 +26,18 @@ impl Records {
             engine,
             ..InitOptions::default()
         };
-        Ok(Self::new(Store::init(directory, unlock, &options)?))
+        Self::over(Store::init(directory, unlock, &options)?)
     }
 
     /// Opens a store.
     pub fn open(directory: &Path, unlock: &Unlock) -> Result<Self, RecordsError> {
-        Ok(Self::new(Store::open(directory, unlock)?))
+        Self::over(Store::open(directory, unlock)?)
+    }
+
+    pub(super) fn over(store: Store) -> Result<Self, RecordsError> {
+        let records = Self::new(store);
+        records.ensure_outlook()?;
+        Ok(records)
     }
 
     /// What opens the store in a directory, by its header alone: one phrase for each slot.

@@ -12,6 +12,7 @@ mod issuers;
 mod keyring;
 mod ledger;
 mod opening;
+mod outlook;
 mod probing;
 mod request;
 mod rotations;
@@ -39,7 +40,7 @@ pub use standing::{Standing, StandingView};
 pub use status::Advanced;
 pub use views::{
     ConnectorView, DestinationView, EventView, GenerationView, IdentityView, InboxView, LetterView,
-    PemView, RenewView, RotationView, StatusView,
+    PemView, RenewView, RotationView, StatusView, Totals,
 };
 pub use who::{claims_of_process, command, login_of};
 pub use wiring::{SystemClock, system_clock};
@@ -209,10 +210,14 @@ impl Service {
             Request::Status => Reply::Status(self.status()?),
             Request::Renew => Reply::Renewed(self.renew(by).await?),
             Request::IdentityAdd(add) => Reply::Identity(self.add_identity(by, add).await?),
-            Request::IdentityList => Reply::Identities {
-                schema: 1,
-                identities: self.identities()?,
-            },
+            Request::IdentityList { after, limit } => {
+                let (identities, next) = self.identities(after.as_ref(), limit)?;
+                Reply::Identities {
+                    schema: 1,
+                    identities,
+                    next,
+                }
+            }
             Request::IdentityShow { identity } => Reply::Identity(self.identity_view(&identity)?),
             Request::IdentityRequest { identity } => Reply::Pem(self.pending_request(&identity)?),
             Request::IdentityCertificate {

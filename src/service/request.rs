@@ -69,7 +69,12 @@ pub enum Request {
     Status,
     Renew,
     IdentityAdd(IdentityAdd),
-    IdentityList,
+    IdentityList {
+        #[serde(default)]
+        after: Option<IdentityName>,
+        #[serde(default)]
+        limit: Option<u32>,
+    },
     IdentityShow {
         identity: IdentityName,
     },
@@ -141,7 +146,7 @@ impl Request {
             Self::Status => "status",
             Self::Renew => "renew",
             Self::IdentityAdd(_) => "identity-add",
-            Self::IdentityList => "identity-list",
+            Self::IdentityList { .. } => "identity-list",
             Self::IdentityShow { .. } => "identity-show",
             Self::IdentityRequest { .. } => "identity-request",
             Self::IdentityCertificate { .. } => "identity-certificate",
@@ -214,7 +219,7 @@ impl Request {
         matches!(
             self,
             Self::Status
-                | Self::IdentityList
+                | Self::IdentityList { .. }
                 | Self::IdentityShow { .. }
                 | Self::IdentityRequest { .. }
                 | Self::IdentityCertificate { .. }
@@ -238,6 +243,8 @@ pub enum Reply {
     Identities {
         schema: u32,
         identities: Vec<IdentityView>,
+        /// What the next page comes after; nothing when there is none.
+        next: Option<IdentityName>,
     },
     Identity(IdentityView),
     Rotation(RotationView),

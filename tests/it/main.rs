@@ -55,6 +55,8 @@ mod sealed;
 
 /// Exit codes, JSON, help, completions.
 mod cli_output;
+/// Lists that come in pages.
+mod cli_pages;
 
 /// Certificates that are not what was asked for.
 mod refusals_import;

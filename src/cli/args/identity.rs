@@ -16,9 +16,16 @@ pub enum IdentityCommand {
     /// Add an identity: makes its key, and its certificate or its request. Nobody is written to yet.
     #[command(after_help = HELP)]
     Add(IdentityAddArguments),
-    /// List all identities.
+    /// List identities by name, a page at a time.
     #[command(after_help = HELP)]
-    List,
+    List {
+        /// Begin after this one.
+        #[arg(long, value_name = "IDENTITY")]
+        after: Option<IdentityName>,
+        /// At most so many [default: 500, at most 5000].
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=5000))]
+        limit: Option<u32>,
+    },
     /// Show an identity: generations, key states, what is due.
     #[command(after_help = HELP)]
     Show {

@@ -58,7 +58,7 @@ impl Log {
 impl Records {
     /// Writes a batch, and what it tells: all of it, durably, or nothing.
     pub fn commit(&self, author: &Author, at: Timestamp, batch: Batch) -> Result<(), RecordsError> {
-        let (transaction, told) = batch.into_parts();
+        let (transaction, told) = self.with_outlook(batch)?.into_parts();
         if told.is_empty() {
             return Ok(self.store().transact(transaction)?);
         }
