@@ -14,6 +14,7 @@ mod issuers;
 mod keyring;
 mod ledger;
 mod opening;
+mod outlook;
 mod probing;
 mod reinstate;
 mod request;
@@ -46,7 +47,7 @@ pub use standing::{LeaderView, Standing, StandingView};
 pub use status::Advanced;
 pub use views::{
     AdoptedView, ConnectorView, DestinationView, EventView, GenerationView, IdentityView,
-    InboxView, LetterView, PemView, RenewView, RotationView, StatusView,
+    InboxView, LetterView, PemView, RenewView, RotationView, StatusView, Totals,
 };
 pub use who::{claims_of_process, command, login_of};
 pub use wiring::{SystemClock, system_clock};
@@ -229,10 +230,14 @@ impl Service {
             Request::Renew => Reply::Renewed(self.renew(by).await?),
             Request::IdentityAdd(add) => Reply::Identity(self.add_identity(by, add).await?),
             Request::IdentityAdopt(adopt) => Reply::Adopted(self.adopt_identity(by, adopt)?),
-            Request::IdentityList => Reply::Identities {
-                schema: 1,
-                identities: self.identities()?,
-            },
+            Request::IdentityList { after, limit } => {
+                let (identities, next) = self.identities(after.as_ref(), limit)?;
+                Reply::Identities {
+                    schema: 1,
+                    identities,
+                    next,
+                }
+            }
             Request::IdentityShow { identity } => Reply::Identity(self.identity_view(&identity)?),
             Request::IdentityRequest { identity } => Reply::Pem(self.pending_request(&identity)?),
             Request::IdentityCertificate {

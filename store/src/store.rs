@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crate::crypto::{self, Nonce};
@@ -70,6 +71,8 @@ pub(crate) struct Inner {
     pub(crate) vault: RwLock<Arc<Vault>>,
     pub(crate) cache: Cache,
     pub(crate) store_id: [u8; 16],
+    /// How many values and nodes the engine was asked for.
+    pub(crate) reads: AtomicU64,
     known: Mutex<Known>,
     kind: EngineKind,
     dir: PathBuf,
@@ -228,6 +231,19 @@ impl Store {
         self.inner.kind
     }
 
+    /// Random, and different for each store: one that is restored or migrated is another.
+    #[must_use]
+    pub fn id(&self) -> [u8; 16] {
+        self.inner.store_id
+    }
+
+    /// How many sealed values and parts of the index were read from the engine since it was opened:
+    /// the work behind what was asked, without the time it took.
+    #[must_use]
+    pub fn reads(&self) -> u64 {
+        self.inner.reads.load(Ordering::Relaxed)
+    }
+
     /// The directory of this store.
     #[must_use]
     pub fn dir(&self) -> &Path {
@@ -285,6 +301,7 @@ impl Inner {
             vault: RwLock::new(Arc::new(keyring.vault())),
             cache: Cache::default(),
             store_id: keyring.store_id(),
+            reads: AtomicU64::new(0),
             known: Mutex::default(),
             kind: keyring.engine(),
             keyring,

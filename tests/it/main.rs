@@ -80,6 +80,8 @@ mod rekey;
 
 /// Exit codes, JSON, help, completions.
 mod cli_output;
+/// Lists that come in pages.
+mod cli_pages;
 
 /// Certificates that are not what was asked for.
 mod refusals_import;
