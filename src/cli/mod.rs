@@ -6,14 +6,19 @@ mod backup;
 mod connect;
 mod exit;
 mod generate;
+mod hardening;
 mod hint;
+mod inspect;
+mod key_files;
 mod keyring;
 mod migrate;
 mod offline;
+mod rekey;
 mod render;
 mod requests;
 mod restore;
 mod serve;
+mod slots;
 mod terminal;
 mod unlock;
 
@@ -35,8 +40,7 @@ use crate::{
 /// Reads the arguments of the process and does what they say.
 pub fn main() -> Exit {
     // Keys live in this process: neither a core dump nor another process of ours may read them.
-    let unreadable =
-        rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
+    let hardened = hardening::harden();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -52,10 +56,8 @@ pub fn main() -> Exit {
     };
     let terminal = Terminal::new();
     let config = arguments.config.clone();
-    if let Err(error) = unreadable {
-        terminal.warning(&format!(
-            "this process could not be kept from core dumps: {error}"
-        ));
+    for warning in &hardened.refused {
+        terminal.warning(warning);
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -69,7 +71,7 @@ pub fn main() -> Exit {
             return Exit::Error;
         }
     };
-    match runtime.block_on(run(terminal, arguments)) {
+    match runtime.block_on(run(terminal, arguments, hardened.locked)) {
         Ok(exit) => exit,
         Err(mut error) => {
             error.hint = error.hint.map(|hint| hint::with_config(&hint, &config));
@@ -79,7 +81,7 @@ pub fn main() -> Exit {
     }
 }
 
-async fn run(terminal: Terminal, arguments: Arguments) -> Result<Exit, ServiceError> {
+async fn run(terminal: Terminal, arguments: Arguments, locked: bool) -> Result<Exit, ServiceError> {
     let Arguments {
         config,
         json,
@@ -103,16 +105,19 @@ async fn run(terminal: Terminal, arguments: Arguments) -> Result<Exit, ServiceEr
             keyring::unlock(output, &config, &secret).await
         }
         Command::Store(StoreCommand::Seal) => keyring::seal(output, &config).await,
+        Command::Store(StoreCommand::Slot(slot)) => slots::run(output, &config, slot).await,
+        Command::Store(StoreCommand::Rekey) => rekey::run(output, &config).await,
         Command::Config(ConfigCommand::Check) => offline::check_config(output, &config),
         Command::Policy(PolicyCommand::Check { file }) => offline::check_policy(output, &file),
         Command::Policy(PolicyCommand::Explain { policy }) => {
             offline::explain_policy(output, &config, &policy)
         }
+        Command::Inspect(wanted) => inspect::inspect(output, &wanted),
         Command::Completions { shell } => {
             generate::completions(terminal, shell).map(|()| Exit::Done)
         }
         Command::Man { directory } => generate::man_pages(&directory).map(|()| Exit::Done),
-        Command::Daemon => serve::daemon(terminal, &config).await,
+        Command::Daemon => serve::daemon(terminal, &config, locked).await,
         Command::Demo { concurrency } => tell_the_story(output, concurrency).await,
         Command::Audit(command) => audit::run(output, &config, command).await,
         command => {

@@ -5,13 +5,17 @@ use std::{path::Path, sync::Arc};
 use super::{Exit, connect, terminal::Terminal, unlock};
 use crate::{
     config::Config,
-    daemon::{self, Daemon, Sealed, State},
+    daemon::{self, Daemon, Following, Sealed, State},
     records::Records,
     service::{self, Service, ServiceError},
 };
 
 /// Runs the daemon until it is told to end.
-pub(super) async fn daemon(terminal: Terminal, path: &Path) -> Result<Exit, ServiceError> {
+pub(super) async fn daemon(
+    terminal: Terminal,
+    path: &Path,
+    locked: bool,
+) -> Result<Exit, ServiceError> {
     tracing_subscriber::fmt()
         .with_env_filter(
             tracing_subscriber::EnvFilter::try_from_env("COUNTERSIGN_LOG")
@@ -20,6 +24,11 @@ pub(super) async fn daemon(terminal: Terminal, path: &Path) -> Result<Exit, Serv
         .with_writer(std::io::stderr)
         .with_ansi(false)
         .init();
+    if !locked {
+        tracing::warn!(
+            "the memory of this process may be written to swap, but for the store's own keys: LimitMEMLOCK=infinity in the unit lets it be locked"
+        );
+    }
     let config = connect::configuration(path)?;
     let socket = daemon::control_socket(&config.runtime);
     if daemon::is_running(&socket).await {
@@ -41,10 +50,26 @@ pub(super) async fn daemon(terminal: Terminal, path: &Path) -> Result<Exit, Serv
 
 /// A store that is not there or damaged is told of now, and not when somebody comes to unlock it.
 fn begin(terminal: Terminal, config: Config) -> Result<State, ServiceError> {
-    let opens = Records::openers(&config.store.path)?;
+    Records::settle(&config.store.path, config.store.database.as_ref())?;
+    let opens = match Records::openers(&config.store.path) {
+        Err(error) if error.is_passing() => Vec::new(),
+        opens => opens?,
+    };
     let clock = service::system_clock();
     let now = clock.now();
     match unlock::at_hand(terminal, &config.store.unlock)? {
+        Ok(secret) if config.store.database.is_some() => {
+            // A wrong secret is told of now, and not on the day when it is needed.
+            match Records::try_secret(&config.store.path, &secret) {
+                Err(error) if !error.is_passing() => Err(error.into()),
+                _ => Ok(State::Following(Arc::new(Following::new(
+                    config,
+                    now,
+                    Arc::new(secret),
+                    None,
+                )))),
+            }
+        }
         Ok(secret) => {
             let records = Records::open(&config.store.path, &secret)?
                 .witnessed(config.store.witness.as_deref())?;

@@ -4,11 +4,14 @@ use std::{os::unix::fs::MetadataExt, path::Path};
 
 use zeroize::Zeroizing;
 
-use super::{args::SecretSource, terminal::Terminal};
+use super::{
+    args::{SecretSource, SlotSecret},
+    terminal::Terminal,
+};
 use crate::{
     config::{StoreConfig, UnlockSource},
     records::{EngineKind, KeyFile, Passphrase, Records, RecordsError, Unlock},
-    service::ServiceError,
+    service::{ServiceError, system_clock},
 };
 
 /// No passphrase is longer, in bytes.
@@ -16,6 +19,7 @@ const LONGEST: u64 = 4096;
 
 /// Opens the store that the configuration names.
 pub(super) fn open(terminal: Terminal, config: &StoreConfig) -> Result<Records, ServiceError> {
+    Records::settle(&config.path, config.database.as_ref())?;
     let records = Records::open(&config.path, &secret(terminal, &config.unlock)?)?;
     let records = records.witnessed(config.witness.as_deref())?;
     if let (true, Some(witness)) = (records.witness_is_new(), &config.witness) {
@@ -38,6 +42,7 @@ pub(super) fn secret(terminal: Terminal, source: &UnlockSource) -> Result<Unlock
     match source {
         UnlockSource::Terminal => Ok(passphrase(terminal.passphrase(PROMPT)?)),
         UnlockSource::PassphraseFile(path) => Ok(passphrase(passphrase_file(path)?)),
+        UnlockSource::Credential(path) => credential(path),
         UnlockSource::KeyFile(path) => key_file(path),
     }
 }
@@ -54,7 +59,11 @@ pub(super) fn at_hand(
             Ok(text) => Ok(passphrase(text)),
             Err(none) => Err(none.message),
         }),
-        UnlockSource::PassphraseFile(path) | UnlockSource::KeyFile(path) if !is_there(path) => {
+        UnlockSource::PassphraseFile(path)
+        | UnlockSource::Credential(path)
+        | UnlockSource::KeyFile(path)
+            if !is_there(path) =>
+        {
             Ok(Err(format!("{} is not there", path.display())))
         }
         source => secret(terminal, source).map(Ok),
@@ -74,10 +83,52 @@ pub(super) fn to_hand_over(
         (
             None,
             None,
-            Some(source @ (UnlockSource::PassphraseFile(path) | UnlockSource::KeyFile(path))),
+            Some(
+                source @ (UnlockSource::PassphraseFile(path)
+                | UnlockSource::Credential(path)
+                | UnlockSource::KeyFile(path)),
+            ),
         ) if is_there(path) => secret(terminal, source),
         _ => Ok(passphrase(terminal.passphrase(PROMPT)?)),
     }
+}
+
+/// A secret for a slot that is made or changed.
+pub(super) fn for_slot(terminal: Terminal, said: &SlotSecret) -> Result<Unlock, ServiceError> {
+    let SlotSecret {
+        passphrase_file: text,
+        credential_file: handed,
+        key_file: key,
+        new_key_file: new,
+    } = said;
+    match (text, handed, key, new) {
+        (Some(path), ..) => Ok(passphrase(passphrase_file(path)?)),
+        (_, Some(path), ..) => credential(path),
+        (_, _, Some(path), _) => key_file(path),
+        (.., Some(path)) => new_key_file(path),
+        (None, None, None, None) => Ok(passphrase(terminal.new_passphrase()?)),
+    }
+}
+
+/// The secret that a slot has already.
+pub(super) fn of_slot(terminal: Terminal, said: &SlotSecret) -> Result<Unlock, ServiceError> {
+    let SlotSecret {
+        passphrase_file: text,
+        credential_file: handed,
+        key_file: key,
+        new_key_file: _,
+    } = said;
+    match (text, handed, key) {
+        (Some(path), ..) => Ok(passphrase(passphrase_file(path)?)),
+        (_, Some(path), _) => credential(path),
+        (.., Some(path)) => key_file(path),
+        (None, None, None) => Ok(passphrase(terminal.passphrase("passphrase of the slot: ")?)),
+    }
+}
+
+/// What a service manager hands over.
+pub(super) fn credential(path: &Path) -> Result<Unlock, ServiceError> {
+    Ok(Unlock::Credential(Passphrase::new(passphrase_file(path)?)))
 }
 
 const PROMPT: &str = "passphrase of the store: ";
@@ -93,7 +144,12 @@ pub(super) fn init(
     unlock: &Unlock,
     engine: EngineKind,
 ) -> Result<Records, ServiceError> {
-    Ok(Records::init(directory, unlock, engine)?)
+    Ok(Records::init(
+        directory,
+        unlock,
+        engine,
+        system_clock().now(),
+    )?)
 }
 
 /// A passphrase as what opens a store.

@@ -10,8 +10,8 @@ use super::{
     Config, ConfigFaults, ConnectorConfig, MailConfig, MailSecurity, StoreConfig, UnlockSource,
     files::{DEFAULT_RUNTIME, directory_of},
     raw::{
-        RawConfig, RawConnector, RawDelivery, RawEnvironment, RawFiles, RawIssuer, RawMail,
-        RawPartner, RawReload, RawSocket, RawStore,
+        RawConfig, RawConnector, RawDelivery, RawEngine, RawEnvironment, RawFiles, RawIssuer,
+        RawMail, RawPartner, RawReload, RawSocket, RawStore,
     },
 };
 use crate::{
@@ -22,7 +22,7 @@ use crate::{
     },
     pki::{self, digest_of},
     policy::{self, Policy},
-    records::BackupRecipients,
+    records::{BackupRecipients, EngineKind},
 };
 
 /// The policies that the program brings along.
@@ -89,7 +89,7 @@ fn read(path: &Path) -> Result<String, String> {
     fs::read_to_string(path).map_err(fault)
 }
 
-struct Resolving<'a> {
+pub(super) struct Resolving<'a> {
     directory: &'a Path,
     faults: Vec<String>,
     sources: BTreeMap<PathBuf, Digest>,
@@ -142,11 +142,11 @@ impl Resolving<'_> {
         }
     }
 
-    fn fault(&mut self, place: &str, fault: impl std::fmt::Display) {
+    pub(super) fn fault(&mut self, place: &str, fault: impl std::fmt::Display) {
         self.faults.push(format!("{place}: {fault}"));
     }
 
-    fn path(&self, path: PathBuf) -> PathBuf {
+    pub(super) fn path(&self, path: PathBuf) -> PathBuf {
         self.directory.join(path)
     }
 
@@ -158,7 +158,7 @@ impl Resolving<'_> {
         text
     }
 
-    fn anchors(&mut self, place: &str, path: PathBuf) -> Vec<Vec<u8>> {
+    pub(super) fn anchors(&mut self, place: &str, path: PathBuf) -> Vec<Vec<u8>> {
         let path = self.path(path);
         let certificates = fs::read(&path)
             .map_err(|error| format!("{}: {error}", path.display()))
@@ -191,23 +191,42 @@ impl Resolving<'_> {
                     PathBuf::new()
                 }
             });
-        if credential.is_some() && raw.passphrase_file.is_some() {
+        let said = [
+            raw.passphrase_file
+                .map(|path| UnlockSource::PassphraseFile(self.path(path))),
+            credential.map(UnlockSource::Credential),
+            raw.key_file
+                .map(|path| UnlockSource::KeyFile(self.path(path))),
+        ];
+        let mut said = said.into_iter().flatten();
+        let unlock = said.next().unwrap_or(UnlockSource::Terminal);
+        if said.next().is_some() {
             self.fault(
                 "store",
                 "choose one of passphrase-file, credential and key-file",
             );
         }
-        let passphrase_file = raw.passphrase_file.map(|p| self.path(p)).or(credential);
-        let unlock = match (passphrase_file, raw.key_file.map(|p| self.path(p))) {
-            (None, None) => UnlockSource::Terminal,
-            (Some(path), None) => UnlockSource::PassphraseFile(path),
-            (None, Some(path)) => UnlockSource::KeyFile(path),
-            (Some(path), Some(_)) => {
+        let engine = match raw.engine {
+            None | Some(RawEngine::Redb) => EngineKind::Redb,
+            Some(RawEngine::Sled) => EngineKind::Sled,
+            Some(RawEngine::Postgres) => EngineKind::Postgres,
+        };
+        let database = match (raw.engine, raw.postgres) {
+            (Some(RawEngine::Postgres), Some(postgres)) => self.database(postgres),
+            (None | Some(RawEngine::Redb | RawEngine::Sled), None) => None,
+            (Some(RawEngine::Postgres), None) => {
                 self.fault(
                     "store",
-                    "choose one of passphrase-file, credential and key-file",
+                    "engine = \"postgres\" and [store.postgres] go together",
                 );
-                UnlockSource::PassphraseFile(path)
+                None
+            }
+            (None | Some(RawEngine::Redb | RawEngine::Sled), Some(_)) => {
+                self.fault(
+                    "store.postgres",
+                    "it is of use with engine = \"postgres\" in [store]",
+                );
+                None
             }
         };
         let path = self.path(raw.path.unwrap_or_else(|| "store".into()));
@@ -222,6 +241,8 @@ impl Resolving<'_> {
         StoreConfig {
             path,
             unlock,
+            engine,
+            database,
             witness,
         }
     }

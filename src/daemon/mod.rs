@@ -10,7 +10,9 @@ mod backup;
 mod client;
 mod control;
 mod desk;
+mod following;
 mod keyring;
+mod rekeyer;
 mod scheduler;
 mod sockets;
 mod state;
@@ -24,6 +26,7 @@ use tracing::{info, warn};
 
 pub use backup::call_backup;
 pub use client::{ClientError, call, is_running};
+pub use following::Following;
 pub use keyring::{SecretFrame, call_keyring};
 pub use sockets::{SocketError, Sockets};
 pub use state::{Sealed, State};
@@ -112,12 +115,18 @@ async fn live(desk: &Desk, connectors: &UnixListener) -> Result<(), DaemonError>
                 // The desk outlives this loop.
                 let _ = states.changed().await;
             }
+            State::Following(following) => tokio::select! {
+                turn = following.turn() => desk.take_over(&following, turn),
+                _ = states.changed() => {}
+            },
             State::Serving(service) => {
                 let held = Arc::downgrade(&service);
+                let (config, leadership) = (service.config(), service.leadership());
                 let watcher = watch::Watch::start(service.clone()).map_err(DaemonError::Watch)?;
                 tokio::select! {
                     () = serve(service, connectors, watcher) => return Ok(()),
                     _ = states.changed() => {}
+                    ended = following::lost(leadership) => desk.step_down(&config, &ended),
                 }
                 // Requests that were being answered hold it a little longer; each has a time limit of its own.
                 while held.strong_count() > 0 {
@@ -136,6 +145,7 @@ async fn serve(service: Arc<Service>, connectors: &UnixListener, watcher: watch:
         () = service.hub().clone().serve(connectors) => {}
         () = scheduler::run(service.clone()) => {}
         () = watcher.run() => {}
+        () = rekeyer::run(service.clone()) => {}
     }
 }
 

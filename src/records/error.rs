@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 
 use crate::{
-    model::rotation::{IllegalTransition, RotationId},
+    model::{
+        GenerationNumber, IdentityName,
+        rotation::{IllegalTransition, RotationId},
+    },
     pki::KeyError,
 };
 
@@ -11,6 +14,15 @@ use crate::{
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RecordsError {
+    /// The store lies in a database, and the configuration does not say so.
+    #[error(
+        "the store of {} lies in a database, which the configuration does not name: put [store.postgres] back, or choose another path",
+        .directory.display()
+    )]
+    Elsewhere {
+        /// The store's directory.
+        directory: PathBuf,
+    },
     /// The history cannot have happened.
     #[error(
         "the journal of rotation {rotation} is not a possible history; nothing is done with it until `countersign store verify` and a person have looked"
@@ -28,6 +40,16 @@ pub enum RecordsError {
         /// Why.
         #[source]
         source: IllegalTransition,
+    },
+    /// The key is one that we have already.
+    #[error(
+        "the key belongs to generation {number} of {identity} already; a key serves one identity, once"
+    )]
+    KeyKnown {
+        /// Whose.
+        identity: IdentityName,
+        /// Which.
+        number: GenerationNumber,
     },
     /// The audit log's own key cannot be made or used. What cannot be told of is not done.
     #[error("the audit log cannot be signed")]

@@ -4,6 +4,7 @@
 //! key, its generation and the fact that it was made. Whoever changes a record names the version that it
 //! has seen, so that of two who change it at once one wins and the other is told.
 
+mod adoption;
 mod amend;
 pub mod audit;
 mod authority;
@@ -12,11 +13,13 @@ mod batch;
 mod error;
 mod holdings;
 mod journal;
+mod keyring;
 mod mail;
 mod opening;
 mod restore;
 mod rollback;
 mod secret;
+mod shared;
 mod signer;
 mod witness;
 
@@ -25,6 +28,7 @@ pub use backup::{BackingUpError, BackupError, Inspected, inspect};
 pub use batch::Batch;
 pub use error::RecordsError;
 pub use journal::Replayed;
+pub use keyring::{KdfCost, ResealState, Resealed, SlotInfo, SlotKind, SlotOptions};
 pub use mail::{InboxRecord, OutboxRecord};
 pub use restore::{Answering, Rehearsal, RestoreError, Restored, Target, rehearse, restore};
 pub use rollback::Accepted;
@@ -36,7 +40,8 @@ use std::sync::Mutex;
 
 use aws_lc_rs::digest;
 pub use countersign_store::{
-    BackupIdentity, BackupRecipients, EngineKind, Head, KeyFile, Manifest, Passphrase, Unlock,
+    BackupIdentity, BackupRecipients, Database, Ended, EngineKind, Head, KeyFile, Leader,
+    Leadership, Lease, Manifest, Passphrase, Unlock,
 };
 use countersign_store::{Mark, Record, Store, Transaction};
 use serde::de::DeserializeOwned;

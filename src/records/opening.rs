@@ -33,9 +33,11 @@ impl Records {
         directory: &Path,
         unlock: &Unlock,
         engine: EngineKind,
+        now: Timestamp,
     ) -> Result<Self, RecordsError> {
         let options = InitOptions {
             engine,
+            since: Some(now.as_second()),
             ..InitOptions::default()
         };
         Ok(Self::new(Store::init(directory, unlock, &options)?))
@@ -62,15 +64,6 @@ impl Records {
         };
         Self::new(migration.store().clone()).record(author, at, told)?;
         Ok((from, migration.put_in_place()?.kept))
-    }
-
-    /// What opens the store in a directory, by its header alone: one phrase for each slot.
-    pub fn openers(directory: &Path) -> Result<Vec<String>, RecordsError> {
-        let slots = Store::slots_in(directory)?;
-        Ok(slots
-            .iter()
-            .map(|slot| format!("the {} of slot {}", slot.kind, slot.id))
-            .collect())
     }
 
     /// Reads everything, and says what is damaged.
@@ -105,7 +98,11 @@ impl RecordsError {
     /// Whether the store is held by another process, or the secret does not open it.
     pub fn is_locked(&self) -> bool {
         use countersign_store::Error;
-        self.is_wrong_secret() || matches!(self, Self::Store(Error::InUse { .. }))
+        self.is_wrong_secret()
+            || matches!(
+                self,
+                Self::Store(Error::InUse { .. } | Error::Led { .. } | Error::LeadershipLost { .. })
+            )
     }
 
     /// Whether the secret does not open the store.

@@ -3,6 +3,7 @@
 //! The command line hands a [`Request`] to the daemon's socket when one runs, and to a [`Service`] of its
 //! own when none does: the same value, the same code, the same [`Reply`].
 
+mod adoption;
 mod audit;
 mod backup;
 mod deliveries;
@@ -34,15 +35,18 @@ use tokio::sync::Notify;
 
 pub use audit::{AuditFilter, AuditPage, AuditReply, AuditRequest, AuditVerdict};
 pub use backup::{BackupRequest, BackupTo, BackupView};
+pub(crate) use error::chain as with_causes;
 pub use error::{ErrorKind, ServiceError};
-pub use keyring::{KeyringReply, KeyringRequest};
+pub use keyring::{
+    CostView, KeyringReply, KeyringRequest, RekeyState, RekeyView, SlotChanged, SlotView, SlotsView,
+};
 pub use opening::FailedAttempts;
-pub use request::{GenerationSlot, IdentityAdd, Reply, Request, Statement};
-pub use standing::{Standing, StandingView};
+pub use request::{GenerationSlot, IdentityAdd, IdentityAdopt, Reply, Request, Statement};
+pub use standing::{LeaderView, Standing, StandingView};
 pub use status::Advanced;
 pub use views::{
-    ConnectorView, DestinationView, EventView, GenerationView, IdentityView, InboxView, LetterView,
-    PemView, RenewView, RotationView, StatusView,
+    AdoptedView, ConnectorView, DestinationView, EventView, GenerationView, IdentityView,
+    InboxView, LetterView, PemView, RenewView, RotationView, StatusView,
 };
 pub use who::{claims_of_process, command, login_of};
 pub use wiring::{SystemClock, system_clock};
@@ -55,7 +59,7 @@ use crate::{
         Clock, IdentityName,
         audit::{Action, Actor, Author},
     },
-    records::Records,
+    records::{Leadership, Records},
     rotation::{Observer, Silent},
 };
 
@@ -68,6 +72,8 @@ pub enum FaultSource {
     Files,
     /// Identities that could not be laid out for connectors at our socket.
     Seats,
+    /// What hinders the old master key from being given up.
+    MasterKey,
 }
 
 /// One open store with its configuration, and everything that can be asked of it.
@@ -85,6 +91,9 @@ pub struct Service {
     driving: Mutex<BTreeMap<IdentityName, Arc<tokio::sync::Mutex<()>>>>,
     /// Something happened after which rotations should be looked at again.
     changed: Notify,
+    /// How far replacing the master key is, since this service began.
+    rekey: Mutex<Option<RekeyView>>,
+    rekey_begun: Notify,
 }
 
 impl Service {
@@ -113,6 +122,8 @@ impl Service {
             itself,
             driving: Mutex::default(),
             changed: Notify::new(),
+            rekey: Mutex::default(),
+            rekey_begun: Notify::new(),
         }
     }
 
@@ -185,6 +196,11 @@ impl Service {
         Records::openers(self.records.store().dir()).unwrap_or_default()
     }
 
+    /// Whether we still lead, if the store is one that machines share.
+    pub fn leadership(&self) -> Option<Leadership> {
+        self.records.leadership()
+    }
+
     /// Where connectors are told of their identities.
     pub fn hub(&self) -> &Arc<ConnectorHub> {
         &self.hub
@@ -212,6 +228,7 @@ impl Service {
             Request::Status => Reply::Status(self.status()?),
             Request::Renew => Reply::Renewed(self.renew(by).await?),
             Request::IdentityAdd(add) => Reply::Identity(self.add_identity(by, add).await?),
+            Request::IdentityAdopt(adopt) => Reply::Adopted(self.adopt_identity(by, adopt)?),
             Request::IdentityList => Reply::Identities {
                 schema: 1,
                 identities: self.identities()?,
@@ -276,7 +293,7 @@ impl Service {
                 generation,
             } => Reply::Probe {
                 schema: 1,
-                report: Box::new(self.probe(&identity, &destination, generation).await?),
+                report: Box::new(self.probe(by, &identity, &destination, generation).await?),
             },
         })
     }

@@ -52,6 +52,7 @@ impl Service {
             now: self.clock.now(),
             daemon_since: self.since,
             engine: self.records.engine().to_string(),
+            term: self.leadership().map(|leadership| leadership.epoch()),
             faults: self.faults(),
             identities: self.identities()?,
             connectors,

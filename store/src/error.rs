@@ -8,6 +8,8 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use crate::engine::database::DatabaseFault;
+use crate::engine::lease::{Ended, Leader};
 use crate::engine::{EngineError, EngineKind};
 use crate::obstacle::Obstacle;
 use crate::transaction::Expect;
@@ -51,6 +53,14 @@ pub enum Error {
         /// Where, and in what way.
         damage: Damage,
     },
+    /// The database of a shared store is not described well enough to be trusted.
+    #[error("{path}: {fault}")]
+    DatabaseRefused {
+        /// The file that describes it.
+        path: PathBuf,
+        /// What is wrong with it.
+        fault: DatabaseFault,
+    },
     /// An empty passphrase guards nothing.
     #[error("the passphrase is empty: choose one of several words")]
     EmptyPassphrase,
@@ -74,12 +84,25 @@ pub enum Error {
         #[source]
         source: Box<EngineError>,
     },
+    /// The master key has been replaced more often than can be counted.
+    #[error(
+        "the master key of this store has been replaced as often as can be counted: back the store up and restore it into a new one"
+    )]
+    EpochsUsedUp,
     /// A key file is readable by others than its owner.
     #[error(
         "key file {path} may be read by others (mode {mode:04o}): run `chmod 600` on it, and replace the key if anybody could have read it"
     )]
     ExposedKeyFile {
         /// The key file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// The file with the password for a database is readable by others than its owner.
+    #[error("password file {path} may be read by others (mode {mode:04o}): run `chmod 600` on it")]
+    ExposedPasswordFile {
+        /// The file.
         path: PathBuf,
         /// Its permission bits.
         mode: u32,
@@ -149,6 +172,26 @@ pub enum Error {
         /// Degree of parallelism.
         lanes: u32,
     },
+    /// We led a shared store, and do so no more. Nothing was written since.
+    #[error("this machine does not lead the store any more, and writes nothing: {ended}")]
+    LeadershipLost {
+        /// Why.
+        ended: Ended,
+    },
+    /// Another machine leads a shared store.
+    #[error("the store is led by {leader}: ask there, or wait until it has gone")]
+    Led {
+        /// Which one.
+        leader: Leader,
+    },
+    /// The file that says in which database a store lies does not say it.
+    #[error(
+        "{path} does not describe a database: remove it, and it is written anew from the configuration"
+    )]
+    MalformedDatabaseFile {
+        /// The file.
+        path: PathBuf,
+    },
     /// A store that is still being filled, or was when the machine stopped.
     #[error(
         "the store in {path} is being restored or migrated, or that was interrupted: run that command again"
@@ -198,6 +241,18 @@ pub enum Error {
         /// The directory.
         path: PathBuf,
     },
+    /// The last slot that opens is not given up: without it the store is lost.
+    #[error("slot {id} is the last that opens the store: add another one first")]
+    LastSlot {
+        /// The slot.
+        id: u32,
+    },
+    /// There is no slot of this number.
+    #[error("there is no slot {id}: `store slot list` shows those that there are")]
+    NoSuchSlot {
+        /// The number asked for.
+        id: u32,
+    },
     /// The store was written by an older version of this program; nothing was touched.
     #[error(
         "the store in {path} has format {found}, and this program writes format {current}: run `countersign store migrate`"
@@ -220,12 +275,45 @@ pub enum Error {
     /// An old master key cannot be given up: something is still sealed under it.
     #[error("not everything is sealed under the new master key yet: go on with `store rekey`")]
     ResealingUnfinished,
+    /// A slot's label that does not fit on a line.
+    #[error("a label is one line of at most {limit} bytes")]
+    SlotLabel {
+        /// The most bytes accepted.
+        limit: usize,
+    },
+    /// A damaged slot cannot be given another master key.
+    #[error(
+        "slot {id} is damaged and cannot take part: remove it with `store slot remove {id}`, and add a new one for its secret"
+    )]
+    SlotUnusable {
+        /// The slot.
+        id: u32,
+    },
+    /// The secret opens no slot that is sound, and some are not.
+    #[error(
+        "the {kind} opens none of the sound slots in {path}, and these are damaged: {}: use the secret of another slot, or restore the file from a backup",
+        Listed(.slots)
+    )]
+    SlotsDamaged {
+        /// The header file.
+        path: PathBuf,
+        /// The damaged slots.
+        slots: Vec<u32>,
+        /// What was tried.
+        kind: &'static str,
+    },
     /// A record or event larger than the store takes.
     #[error("{length} bytes are too many for one record: {limit} are accepted")]
     TooLarge {
         /// Its length in bytes.
         length: usize,
         /// The most accepted.
+        limit: usize,
+    },
+    /// There are as many slots as a header holds.
+    #[error("there are {limit} slots already: remove one first")]
+    TooManySlots {
+        /// The most that there may be.
         limit: usize,
     },
     /// The disk does not take what is to be written. Reading goes on, and so does writing once the
@@ -250,6 +338,21 @@ pub enum Error {
         /// What was tried: "passphrase" or "key file".
         kind: &'static str,
     },
+}
+
+impl Error {
+    /// Whether it may go away by itself, with nobody doing anything about the store: a database that
+    /// cannot be reached now.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        match self {
+            #[cfg(feature = "postgres")]
+            Self::Engine { source, .. } => {
+                matches!(&**source, EngineError::Postgres(error) if error.is_passing())
+            }
+            _ => false,
+        }
+    }
 }
 
 /// One finding: stored bytes that are not what this store wrote there.
@@ -410,6 +513,17 @@ impl fmt::Display for HeaderFault {
             Self::Malformed => "it cannot be understood",
             Self::TooLarge => "it is too large",
         })
+    }
+}
+
+struct Listed<'a>(&'a [u32]);
+
+impl fmt::Display for Listed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (position, id) in self.0.iter().enumerate() {
+            write!(f, "{}{id}", if position == 0 { "" } else { ", " })?;
+        }
+        Ok(())
     }
 }
 

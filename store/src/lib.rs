@@ -86,16 +86,21 @@ mod format1;
 mod header;
 mod index;
 mod kdf;
+mod keyring;
 mod lineage;
 mod load;
 mod lock;
+mod memory;
 mod migrate;
 mod obstacle;
 mod plan;
+mod rekey;
 mod replace;
 mod reseal;
 mod secret;
+mod shared;
 mod slot;
+mod slots;
 mod snapshot;
 mod store;
 #[cfg(test)]
@@ -109,6 +114,11 @@ pub use backup::{
     Backup, BackupError, BackupFault, BackupIdentity, BackupRecipients, Head, Item, Manifest,
     Taking, UnreadableIdentity, UnreadableRecipient,
 };
+pub use engine::database::{Database, DatabaseFault, Lease};
+pub use engine::leadership::Leadership;
+pub use engine::lease::{Ended, Leader};
+#[cfg(feature = "postgres")]
+pub use engine::postgres::PostgresError;
 pub use engine::{EngineError, EngineKind, UnknownEngine};
 pub use error::{Damage, Error, Fault, HeaderFault, Place, Result};
 pub use format1::Format1;
@@ -116,12 +126,13 @@ pub use header::FORMAT as CURRENT_FORMAT;
 pub use kdf::KdfCost;
 pub use lineage::{Lineage, STORE_COLLECTION};
 pub use load::Loader;
+pub use memory::keys_are_locked;
 pub use migrate::Migration;
 pub use obstacle::Obstacle;
 pub use replace::{Replaced, replace_store, room_beside};
 pub use reseal::{ResealState, Resealed};
 pub use secret::{KeyFile, Passphrase, Unlock};
-pub use slot::{SlotInfo, SlotKind};
+pub use slot::{SlotInfo, SlotKind, SlotOptions};
 pub use snapshot::{Label, Snapshot};
 pub use store::{InitOptions, Store};
 pub use survey::{Survey, Verification};

@@ -45,7 +45,7 @@ impl Lineage {
         let form: Form = serde_json::from_slice(&record.bytes).ok()?;
         Some(Self {
             id: form.id,
-            key: Arc::new(Zeroizing::new(form.key).into()),
+            key: Arc::new(SecretKey::from_slice(&form.key)?),
         })
     }
 

@@ -5,26 +5,26 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use crate::crypto::{self, Nonce, SecretKey};
+use crate::crypto::{self, Nonce};
+use crate::engine::database::{DATABASE_FILE, Database};
 use crate::engine::{Change, ENGINE_DIR, Engine, EngineError, EngineKind};
 use crate::error::{Error, Result};
 use crate::fault::{Passage, When};
 use crate::files::{self, IoContext};
-use crate::header::{Header, Unverified};
+use crate::header::{HEADER_FILE, Header, Unverified};
 use crate::index::Cache;
 use crate::kdf::KdfCost;
+use crate::keyring::Keyring;
 use crate::load::LOADING_FILE;
 use crate::lock::{LOCK_FILE, Lock};
 use crate::obstacle::Obstacle;
 use crate::plan::{Plan, Planned};
 use crate::secret::Unlock;
-use crate::slot::{Slot, SlotInfo};
+use crate::shared;
+use crate::slot::{SlotInfo, SlotOptions};
 use crate::snapshot::{Access, Snapshot};
 use crate::transaction::Transaction;
-use crate::vault::{CANARY_KEY, Epoch, ROOT_KEY, Resealing, Root, Vault};
-
-/// The number of a store's first master key.
-const FIRST: Epoch = 1;
+use crate::vault::{CANARY_KEY, ROOT_KEY, Resealing, Root, Vault};
 
 /// There while a store is being made: what is found beside it was never in use.
 pub(crate) const UNFINISHED_FILE: &str = "unfinished";
@@ -36,6 +36,19 @@ pub struct InitOptions {
     pub engine: EngineKind,
     /// What a guess at the passphrase costs; of no effect for a key file.
     pub kdf: KdfCost,
+    /// Now, in seconds since 1970, if it is to be recorded when the first slot was made.
+    pub since: Option<i64>,
+}
+
+impl InitOptions {
+    /// The options for the first slot.
+    pub(crate) fn slot(&self) -> SlotOptions {
+        SlotOptions {
+            label: String::new(),
+            since: self.since,
+            kdf: self.kdf,
+        }
+    }
 }
 
 /// An open store. Clones share it; it is closed, and may be opened by others, when the last is
@@ -52,6 +65,7 @@ pub struct Store {
 pub(crate) struct Inner {
     // The order matters: the engine must be closed before the lock is given up.
     pub(crate) engine: Box<dyn Engine>,
+    pub(crate) keyring: Keyring,
     /// Changes when the master key is replaced, under the writer's lock.
     pub(crate) vault: RwLock<Arc<Vault>>,
     pub(crate) cache: Cache,
@@ -97,16 +111,17 @@ impl Store {
         options: &InitOptions,
         mark: Option<&str>,
     ) -> Result<Self> {
+        if options.engine == EngineKind::Postgres {
+            return shared::init(dir, unlock, options, mark);
+        }
         if Header::exists(dir) {
             return Err(Error::AlreadyExists {
                 path: dir.to_owned(),
             });
         }
         // Before anything is written, since this is what may be refused.
-        let master = SecretKey::random()?;
-        let mut store_id = [0; 16];
-        crypto::fill(&mut store_id)?;
-        let slot = Slot::seal(1, &master, unlock, options.kdf, &store_id)?;
+        let kind = options.engine;
+        let keyring = Keyring::create(dir, kind, unlock, &options.slot())?;
 
         make_room(dir)?;
         let lock = Lock::take(dir)?;
@@ -120,21 +135,13 @@ impl Store {
         if let Some(mark) = mark {
             files::write_private(&dir.join(mark), b"")?;
         }
-        let kind = options.engine;
         let engine_dir = dir.join(ENGINE_DIR);
         files::create_private_dir(&engine_dir)?;
         let engine = kind
             .create(&engine_dir)
             .map_err(|source| engine_error(kind, dir, "be created", source))?;
-        let vault = Vault::new(&master, FIRST, &store_id);
-        let (_, root) = vault.seal_root(&Root {
-            resealing: Resealing {
-                whole: FIRST,
-                ..Resealing::default()
-            },
-            ..Root::default()
-        })?;
-        let inner = Inner::new(engine, vault, store_id, kind, dir, lock);
+        let inner = Inner::new(engine, keyring, dir, lock);
+        let (_, root) = inner.vault().seal_root(&inner.first_root())?;
         inner.apply(&[Change {
             key: ROOT_KEY.to_vec(),
             value: Some(root),
@@ -143,12 +150,7 @@ impl Store {
         files::sync_dir(&engine_dir)?;
 
         // Last: with the header in place the store exists.
-        Header {
-            engine: kind,
-            store_id,
-            slots: vec![slot],
-        }
-        .write(dir, &master)?;
+        inner.put_header(&inner.keyring.encode()?)?;
         fs::remove_file(&unfinished).while_trying("remove", &unfinished)?;
         files::sync_dir(dir)?;
         Ok(Self {
@@ -164,6 +166,9 @@ impl Store {
     /// [`Error::Loading`]; [`Error::WrongSecret`]; [`Error::NewerFormat`] and [`Error::HeaderDamaged`], with nothing
     /// written; [`Error::Canary`]; [`Error::Io`], [`Error::Engine`].
     pub fn open(dir: &Path, unlock: &Unlock) -> Result<Self> {
+        if Database::is_named_in(dir) {
+            return shared::open(dir, unlock);
+        }
         if !Header::exists(dir) {
             return Err(headless(dir).unwrap_or(Error::NotFound {
                 path: dir.to_owned(),
@@ -178,17 +183,16 @@ impl Store {
         // used, and once under it, since it may have been replaced in between.
         Unverified::read(dir)?;
         let lock = Lock::take(dir)?;
-        let (header, master) = Unverified::read(dir)?.open(dir, unlock)?;
+        let keyring = Keyring::open(dir, unlock)?;
         let unfinished = dir.join(UNFINISHED_FILE);
         if unfinished.symlink_metadata().is_ok() {
             fs::remove_file(&unfinished).while_trying("remove", &unfinished)?;
         }
-        let kind = header.engine;
+        let kind = keyring.engine();
         let engine = kind
             .open(&dir.join(ENGINE_DIR))
             .map_err(|source| engine_error(kind, dir, "open", source))?;
-        let vault = Vault::new(&master, FIRST, &header.store_id);
-        let inner = Inner::new(engine, vault, header.store_id, kind, dir, lock);
+        let inner = Inner::new(engine, keyring, dir, lock);
         inner.sing()?;
         Ok(Self {
             inner: Arc::new(inner),
@@ -207,6 +211,9 @@ impl Store {
     /// # Errors
     /// As [`open`](Self::open), for what can be told without a secret.
     pub fn slots_in(dir: &Path) -> Result<Vec<SlotInfo>> {
+        if Database::is_named_in(dir) {
+            shared::refresh(dir)?;
+        }
         if !Header::exists(dir) {
             return Err(headless(dir).unwrap_or(Error::NotFound {
                 path: dir.to_owned(),
@@ -251,7 +258,7 @@ impl Store {
         for operation in &transaction.operations {
             plan.add(operation)?;
         }
-        let passage = Passage::enter(plan.appends());
+        let passage = Passage::enter(transaction.streams());
         let Some(planned) = plan.finish()? else {
             return Ok(());
         };
@@ -272,26 +279,39 @@ impl std::fmt::Debug for Store {
 }
 
 impl Inner {
-    pub(crate) fn new(
-        engine: Box<dyn Engine>,
-        vault: Vault,
-        store_id: [u8; 16],
-        kind: EngineKind,
-        dir: &Path,
-        lock: Lock,
-    ) -> Self {
+    pub(crate) fn new(engine: Box<dyn Engine>, keyring: Keyring, dir: &Path, lock: Lock) -> Self {
         Self {
             engine,
-            vault: RwLock::new(Arc::new(vault)),
+            vault: RwLock::new(Arc::new(keyring.vault())),
             cache: Cache::default(),
-            store_id,
+            store_id: keyring.store_id(),
             known: Mutex::default(),
-            kind,
+            kind: keyring.engine(),
+            keyring,
             dir: dir.to_owned(),
             writer: Mutex::new(()),
             gate: RwLock::new(()),
             _lock: lock,
         }
+    }
+
+    /// The root of a store in which nothing has happened yet.
+    pub(crate) fn first_root(&self) -> Root {
+        Root {
+            resealing: Resealing {
+                whole: self.vault().newest(),
+                ..Resealing::default()
+            },
+            ..Root::default()
+        }
+    }
+
+    pub(crate) fn kind(&self) -> EngineKind {
+        self.kind
+    }
+
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
     }
 
     pub(crate) fn known(&self) -> Known {
@@ -332,17 +352,28 @@ impl Inner {
         Ok(())
     }
 
-    fn apply(&self, changes: &[Change]) -> Result<()> {
+    pub(crate) fn apply(&self, changes: &[Change]) -> Result<()> {
         let _writing = self.gate.write().unwrap_or_else(PoisonError::into_inner);
         self.engine
             .apply(changes)
             .map_err(|source| self.failed_to("write", source))
     }
 
+    /// The keys in force.
+    pub(crate) fn vault(&self) -> Arc<Vault> {
+        let vault = self.vault.read().unwrap_or_else(PoisonError::into_inner);
+        vault.clone()
+    }
+
+    /// Puts a header in its place, as a whole, durably.
+    pub(crate) fn put_header(&self, text: &[u8]) -> Result<()> {
+        self.announce(text)?;
+        files::replace(&self.dir.join(HEADER_FILE), text)
+    }
+
     /// Writes a canary and looks whether it comes back.
     pub(crate) fn sing(&self) -> Result<()> {
-        let vault = self.vault.read().unwrap_or_else(PoisonError::into_inner);
-        let vault = vault.clone();
+        let vault = self.vault();
         let mut song = [0; 32];
         crypto::fill(&mut song)?;
         let value = Some(vault.seal_canary(&song)?);
@@ -369,12 +400,16 @@ impl Inner {
     }
 }
 
-fn engine_error(
+pub(crate) fn engine_error(
     engine: EngineKind,
     dir: &Path,
     operation: &'static str,
     source: EngineError,
 ) -> Error {
+    let source = match shared::plainly(source) {
+        Ok(error) => return error,
+        Err(source) => source,
+    };
     let path = dir.join(ENGINE_DIR);
     // A disk that fails may be in the way of reading too; all else is in the way of writing, also
     // when an engine has to open its files again before it can read.
@@ -396,7 +431,7 @@ fn engine_error(
 }
 
 /// Sees to it that `dir` is a private directory with nothing in it.
-fn make_room(dir: &Path) -> Result<()> {
+pub(crate) fn make_room(dir: &Path) -> Result<()> {
     let entries = match fs::read_dir(dir) {
         Ok(entries) => entries,
         Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -409,8 +444,10 @@ fn make_room(dir: &Path) -> Result<()> {
         return Err(error);
     }
     for entry in entries {
-        // A lock file alone is what is left of an `init` that had only just begun.
-        if entry.while_trying("list", dir)?.file_name() != LOCK_FILE {
+        // A lock file alone is what is left of an `init` that had only just begun. Where a shared
+        // store lies is told before it is made.
+        let name = entry.while_trying("list", dir)?.file_name();
+        if name != LOCK_FILE && name != DATABASE_FILE {
             return Err(Error::NotEmpty {
                 path: dir.to_owned(),
             });

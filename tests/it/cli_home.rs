@@ -155,6 +155,16 @@ impl Home {
         (code.unwrap_or_else(|| panic!("{output:?}")), shown)
     }
 
+    /// The same for one question whose answer is shown as it is typed.
+    pub(crate) fn at_terminal_echoing(
+        &self,
+        arguments: &[&str],
+        ask: &str,
+        say: &str,
+    ) -> (i32, String) {
+        self.at_terminal(arguments, &[], &[(ask, say)])
+    }
+
     /// Starts the daemon and returns when it answers.
     pub(crate) fn start_daemon(&mut self) {
         self.start_daemon_with(&[]);
@@ -162,6 +172,18 @@ impl Home {
 
     /// The same with more environment.
     pub(crate) fn start_daemon_with(&mut self, environment: &[(&str, &str)]) {
+        self.launch(environment);
+        eventually("the daemon answers", || {
+            UnixStream::connect(self.path("run/control.sock")).ok()
+        });
+    }
+
+    /// Starts the daemon and waits for nothing.
+    pub(crate) fn launch_daemon(&mut self) {
+        self.launch(&[]);
+    }
+
+    fn launch(&mut self, environment: &[(&str, &str)]) {
         let log = fs::File::create(self.path("daemon.log")).unwrap();
         let child = self
             .command(&["daemon"])
@@ -171,9 +193,11 @@ impl Home {
             .spawn()
             .unwrap();
         self.daemon = Some(Daemon(child));
-        eventually("the daemon answers", || {
-            UnixStream::connect(self.path("run/control.sock")).ok()
-        });
+    }
+
+    /// Kills the daemon.
+    pub(crate) fn kill_daemon(&mut self) {
+        drop(self.daemon.take().expect("a daemon is running"));
     }
 
     /// Starts the daemon where nobody can be asked for a passphrase, as a service manager does.

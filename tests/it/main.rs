@@ -31,9 +31,19 @@ mod story_schedule;
 /// Daemons that are stopped and killed while a rotation is under way.
 mod story_restarts;
 
+/// Two machines that share a store, of which one leads.
+mod pair;
+
+/// A pair of which the leader dies or stands still at appends to a journal.
+#[cfg(feature = "fault-injection")]
+mod pair_faults;
+
 /// Death at every append to a journal.
 #[cfg(feature = "fault-injection")]
 mod story_kills;
+
+/// Daemons that are killed at random, over and over.
+mod story_sigkill;
 
 /// Which layer may know which.
 mod architecture;
@@ -62,17 +72,35 @@ mod cli_daemon;
 /// Daemons that have no secret at hand.
 mod sealed;
 
+/// Several secrets that open one store.
+mod slots;
+
+/// The master key is replaced.
+mod rekey;
+
 /// Exit codes, JSON, help, completions.
 mod cli_output;
 
 /// Certificates that are not what was asked for.
 mod refusals_import;
 
+/// What is in the files that people have.
+mod import_inspect;
+
+/// Identities that were in use before.
+mod import_adopt;
+
 /// Replies that are not what they seem.
 mod refusals_mail;
 
 /// Certificates, requests and revocation lists, judged by others.
 mod certificates;
+
+/// Who did what, when, and on what evidence.
+mod audit;
+
+/// The log in other hands.
+mod audit_export;
 
 /// Secrets and names, searched for where they do not belong.
 mod leaks;

@@ -1,8 +1,15 @@
 //! Replies as text for people: tables that line up, times as "in 12 days (2026-12-05)".
 
+mod adopted;
 pub(super) mod audit;
+mod inspect;
+mod keyring;
 mod probe;
+
+pub(super) use inspect::inspection;
 mod standing;
+
+pub(super) use keyring::{keyring, slot_in_words};
 
 use std::fmt::Write;
 
@@ -24,6 +31,9 @@ pub(super) fn text(reply: &Reply, now: Timestamp) -> String {
         Reply::Standing(view) => standing::standing(&mut out, view, now),
         Reply::Identities { identities, .. } => identity_table(&mut out, identities, now),
         Reply::Identity(view) => identity(&mut out, view, now),
+        Reply::Adopted(view) => {
+            adopted::warnings(&mut out, view).and_then(|()| identity(&mut out, &view.identity, now))
+        }
         Reply::Rotation(view) => rotation(&mut out, view, now),
         Reply::Renewed(view) => renewed(&mut out, view, now),
         Reply::Received(view) => writeln!(out, "{}", view.judgement),
@@ -43,6 +53,7 @@ pub(super) fn next_step(reply: &Reply) -> Option<String> {
             ),
             _ => None,
         },
+        Reply::Adopted(view) => Some(adopted::next_step(view)),
         Reply::Identity(view) => match &view.rotation.as_ref()?.next.as_ref()?.next {
             Next::Run { .. } => Some(
                 "the daemon offers it to the partner; without one, run `countersign renew`"
@@ -59,9 +70,11 @@ fn status(out: &mut String, view: &StatusView, now: Timestamp) -> std::fmt::Resu
     match view.daemon_since {
         Some(since) => writeln!(
             out,
-            "daemon      runs {}, engine {}",
+            "daemon      runs {}, engine {}{}",
             how_long(since, now),
-            view.engine
+            view.engine,
+            view.term
+                .map_or(String::new(), |term| format!(", leads in term {term}"))
         )?,
         None => writeln!(out, "daemon      not running, engine {}", view.engine)?,
     }
@@ -197,6 +210,7 @@ fn identity(out: &mut String, view: &IdentityView, now: Timestamp) -> std::fmt::
             places.join(", ")
         }
     )?;
+    adopted::claims(out, view, now)?;
     writeln!(out, "next          {}", what_next(view, now))?;
     for generation in &view.generations {
         let slot = match Some(generation.generation) {
@@ -211,6 +225,7 @@ fn identity(out: &mut String, view: &IdentityView, now: Timestamp) -> std::fmt::
             "  key         {}, {}",
             generation.key_algorithm, generation.key_state
         )?;
+        adopted::origin(out, generation, now)?;
         if let Some(at) = generation.destroyed_at {
             writeln!(out, "  destroyed   {}", when(at, now))?;
         }

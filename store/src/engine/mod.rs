@@ -6,6 +6,11 @@
 
 mod applied;
 mod contain;
+pub(crate) mod database;
+pub(crate) mod leadership;
+pub(crate) mod lease;
+#[cfg(feature = "postgres")]
+pub(crate) mod postgres;
 mod redb;
 mod rescue;
 mod sled;
@@ -17,13 +22,14 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use self::leadership::Leadership;
 use self::redb::RedbEngine;
 use self::sled::SledEngine;
 
 /// The engine's directory inside a store's.
 pub(crate) const ENGINE_DIR: &str = "engine";
 
-/// Which embedded engine keeps the records of a store. Chosen when the store is made.
+/// What keeps the records of a store. Chosen when the store is made.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -33,18 +39,21 @@ pub enum EngineKind {
     Redb,
     /// sled: a log-structured tree. See [`caveat`](Self::caveat).
     Sled,
+    /// PostgreSQL: a database that several machines share, of which one leads. Which database is
+    /// told by [`Database::name_in`](crate::Database::name_in).
+    Postgres,
 }
 
 impl EngineKind {
     /// Every engine there is.
-    pub const ALL: [Self; 2] = [Self::Redb, Self::Sled];
+    pub const ALL: [Self; 3] = [Self::Redb, Self::Sled, Self::Postgres];
 
     /// What an operator should know before trusting this engine with keys that cannot be made
     /// again; to be shown when a store is made.
     #[must_use]
     pub fn caveat(self) -> Option<&'static str> {
         match self {
-            Self::Redb => None,
+            Self::Redb | Self::Postgres => None,
             Self::Sled => Some(
                 "sled survives the death of the process, but not every power cut: its own flush never \
                  calls fsync, and even with each flush on disk 61 of 200 simulated power cuts left a \
@@ -58,14 +67,20 @@ impl EngineKind {
         match self {
             Self::Redb => "redb",
             Self::Sled => "sled",
+            Self::Postgres => "postgres",
         }
     }
 
-    /// Makes a new, empty engine in `dir`, a private directory that exists and is empty.
+    /// Makes a new, empty engine in `dir`, a private directory that exists and is empty; or in the
+    /// database that is named there.
     pub(crate) fn create(self, dir: &Path) -> Result<Box<dyn Engine>, EngineError> {
         Ok(match self {
             Self::Redb => Box::new(RedbEngine::create(dir)?),
             Self::Sled => Box::new(SledEngine::open(dir)?),
+            #[cfg(feature = "postgres")]
+            Self::Postgres => Box::new(crate::shared::create_engine(dir)?),
+            #[cfg(not(feature = "postgres"))]
+            Self::Postgres => return Err(EngineError::NotBuilt { engine: self }),
         })
     }
 
@@ -74,6 +89,10 @@ impl EngineKind {
         Ok(match self {
             Self::Redb => Box::new(RedbEngine::open(dir)?),
             Self::Sled => Box::new(SledEngine::open(dir)?),
+            #[cfg(feature = "postgres")]
+            Self::Postgres => Box::new(crate::shared::open_engine(dir)?),
+            #[cfg(not(feature = "postgres"))]
+            Self::Postgres => return Err(EngineError::NotBuilt { engine: self }),
         })
     }
 }
@@ -86,7 +105,7 @@ impl fmt::Display for EngineKind {
 
 /// There is no engine of this name.
 #[derive(Debug, thiserror::Error)]
-#[error("there is no engine {name:?}: choose redb or sled")]
+#[error("there is no engine {name:?}: choose redb, sled or postgres")]
 pub struct UnknownEngine {
     name: String,
 }
@@ -137,6 +156,16 @@ pub(crate) trait Engine: Reader {
     /// What is there now, for as long as the answer is kept, whatever is applied meanwhile; `None`
     /// from an engine that cannot do this: then the caller sees to it that nothing is.
     fn snapshot(&self) -> Result<Option<Box<dyn Reader + '_>>, EngineError>;
+
+    /// Whether it is still ours, for an engine that may pass to somebody else.
+    fn leadership(&self) -> Option<Leadership> {
+        None
+    }
+
+    /// Makes the header known to the others with whom this engine is shared.
+    fn publish_header(&self, _text: &[u8]) -> Result<(), EngineError> {
+        Ok(())
+    }
 }
 
 /// Where a page begins.
@@ -183,6 +212,18 @@ pub enum EngineError {
     /// The engine's files could not be handled.
     #[error(transparent)]
     Files(#[from] crate::Error),
+    /// This program was built without it.
+    #[error(
+        "this program was built without the engine {engine}: build it with the feature of that name"
+    )]
+    NotBuilt {
+        /// Which engine.
+        engine: EngineKind,
+    },
+    /// The database refused or failed, or somebody else leads.
+    #[cfg(feature = "postgres")]
+    #[error(transparent)]
+    Postgres(#[from] postgres::PostgresError),
     /// The engine gave up on what it found.
     #[error("{file} is damaged, the engine gave up on it with {said:?}: restore it from a backup")]
     Panicked {

@@ -49,6 +49,9 @@ impl World {
     /// The program with arguments, in the installation's directory.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
+        if self.plan.shared.is_some() {
+            command.args(["--config", &format!("{}.toml", self.machine.get())]);
+        }
         command
             .args(arguments)
             .current_dir(self.path(""))
@@ -113,6 +116,11 @@ impl World {
         match self.plan.drive {
             Drive::Daemon | Drive::Cron => self.run_with(arguments, input, &[]),
             Drive::Killed => self.run_killed(arguments, input),
+            Drive::Pair => eventually("one of the machines answers", || {
+                self.tend_pair();
+                let outcome = self.run_with(arguments, input, &[]);
+                Some(outcome).filter(|outcome| matches!(outcome.code, Some(0 | 1)))
+            }),
             // It may die over the request, which may have been carried out; and so may the program that finds no
             // daemon and does it itself.
             Drive::DyingDaemon => eventually("somebody lives to answer", || {
@@ -127,7 +135,7 @@ impl World {
     }
 
     /// What kills on the other side of the append than the last time.
-    pub(super) fn next_fault(&self) -> [(&'static str, &'static str); 2] {
+    pub(super) fn next_fault(&self) -> [(&'static str, &'static str); 3] {
         fatal(self.deaths() % 2 == 1)
     }
 
@@ -136,6 +144,7 @@ impl World {
         match self.plan.drive {
             Drive::Daemon => {}
             Drive::DyingDaemon => self.revive_daemon(),
+            Drive::Pair => self.tend_pair(),
             Drive::Cron | Drive::Killed => {
                 let outcome = self.drive(&["renew"], b"");
                 assert!(matches!(outcome.code, Some(0 | 4)), "{outcome:#?}");
@@ -147,7 +156,7 @@ impl World {
     #[track_caller]
     pub(crate) fn ok(&self, arguments: &[&str]) -> Outcome {
         let outcome = match self.plan.drive {
-            Drive::DyingDaemon => self.drive(arguments, b""),
+            Drive::DyingDaemon | Drive::Pair => self.drive(arguments, b""),
             _ => self.run(arguments),
         };
         outcome.expect(0)
@@ -250,11 +259,13 @@ pub(crate) fn phase(name: &str) -> impl Fn(&Value) -> bool {
     move |rotation| rotation["phase"] == name.as_str()
 }
 
-/// What makes the program die at its first append to a journal, on this side of it.
-fn fatal(after: bool) -> [(&'static str, &'static str); 2] {
+/// What makes the program die at its first append to a rotation's journal, on this side of it. The audit log has
+/// entries between those, such as those of keys that leave; a program that died at each of them would never get further.
+fn fatal(after: bool) -> [(&'static str, &'static str); 3] {
     let side = if after { "after" } else { "before" };
     [
         ("COUNTERSIGN_ABORT_AT_APPEND", "1"),
+        ("COUNTERSIGN_ABORT_AT_STREAM", "rotation/"),
         ("COUNTERSIGN_ABORT_WHEN", side),
     ]
 }
