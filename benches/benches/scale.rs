@@ -9,9 +9,8 @@ use countersign::{
     model::Lapse,
     records::{Batch, Records},
 };
-use countersign_benches::{POLICY, author, name, open, populate, secret};
+use countersign_benches::{POLICY, author, name, now, open, populate, secret};
 use divan::Bencher;
-use jiff::Timestamp;
 
 /// A million takes minutes to make; `countersign-measure` does that once and keeps it.
 const SIZES: [usize; 2] = [1_000, 10_000];
@@ -31,7 +30,7 @@ fn home(size: usize) -> std::path::PathBuf {
     let home = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("home-{size}"));
     if !home.join("store").exists() {
         std::fs::create_dir_all(&home).unwrap();
-        populate(&home, size, Timestamp::now());
+        populate(&home, size, now());
     }
     home
 }
@@ -39,7 +38,7 @@ fn home(size: usize) -> std::path::PathBuf {
 #[divan::bench(args = SIZES)]
 fn finding_what_is_due(bencher: Bencher<'_, '_>, size: usize) {
     let (records, policy) = (records(size), POLICY.parse().unwrap());
-    let soon = Lapse::days(30).after(Timestamp::now());
+    let soon = Lapse::days(30).after(now());
     bencher.bench(|| {
         let mut first = None;
         records
@@ -74,7 +73,7 @@ fn one_durable_write(bencher: Bencher<'_, '_>, size: usize) {
     bencher.bench(|| {
         let identity = records.identity(&name(size / 2)).unwrap().unwrap();
         let batch = Batch::new().identity(&identity);
-        records.commit(&author, Timestamp::now(), batch).unwrap();
+        records.commit(&author, now(), batch).unwrap();
     });
 }
 

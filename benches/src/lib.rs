@@ -14,10 +14,11 @@ use countersign::{
         Generation, GenerationNumber, HexBytes, Identity, IdentityName, KeyAlgorithm, KeyOrigin,
         KeyState, Lapse, Slots, SubjectRequest, Validity,
         audit::{Actor, ActorKind, Author, Claims},
-        rotation::{Event, Rotation, RotationId},
+        rotation::{Event, RotationId},
     },
     pki::{self, CertificateAuthority, PrivateKey, Profile},
     records::{Batch, EngineKind, KeyFile, Records, Unlock, Versioned},
+    service::system_clock,
 };
 use jiff::Timestamp;
 use serde_json::json;
@@ -41,6 +42,11 @@ pub fn author() -> Author {
         login: None,
         claims: Claims::default(),
     })
+}
+
+/// What time it is.
+pub fn now() -> Timestamp {
+    system_clock().now()
 }
 
 /// The secret beside a store: a key file, so that no key derivation is measured.
@@ -268,6 +274,8 @@ pub fn history(identity: &IdentityName, fingerprint: &str, now: Timestamp) -> Ve
 fn the_history_is_a_possible_one_and_is_over() {
     let now: Timestamp = "2026-11-24T00:00:00Z".parse().unwrap();
     let events = history(&name(7), &"07".repeat(32), now);
-    let rotation = Rotation::replay(&events).unwrap().unwrap();
+    let rotation = countersign::model::rotation::Rotation::replay(&events)
+        .unwrap()
+        .unwrap();
     assert!(rotation.outcome.is_some(), "{:?}", rotation.phase());
 }

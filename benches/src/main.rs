@@ -13,8 +13,7 @@ use std::{
 };
 
 use countersign::{model::Lapse, records::Batch};
-use countersign_benches::{Models, POLICY, issuing, name, open, populate, secret};
-use jiff::Timestamp;
+use countersign_benches::{Models, POLICY, issuing, name, now, open, populate, secret};
 use serde_json::json;
 
 fn main() {
@@ -25,7 +24,7 @@ fn main() {
             let home = PathBuf::from(home);
             std::fs::create_dir_all(&home).unwrap();
             let began = Instant::now();
-            populate(&home, count.parse().unwrap(), Timestamp::now());
+            populate(&home, count.parse().unwrap(), now());
             println!(
                 "{}",
                 json!({ "populated": count, "seconds": began.elapsed().as_secs_f64() })
@@ -76,7 +75,7 @@ fn measure(home: &Path) {
         records
             .each_expiring(&policy, |expiring| {
                 seen += 1;
-                expiring.not_after < Lapse::days(100).after(Timestamp::now())
+                expiring.not_after < Lapse::days(100).after(now())
             })
             .unwrap();
         assert!(seen == 1 && records.under_way().unwrap().is_empty());
@@ -110,7 +109,7 @@ fn measure(home: &Path) {
         let identity = records.identity(&somewhere()).unwrap().unwrap();
         let batch = Batch::new().identity(&identity);
         records
-            .commit(&countersign_benches::author(), Timestamp::now(), batch)
+            .commit(&countersign_benches::author(), now(), batch)
             .unwrap();
     });
     println!(
@@ -126,7 +125,7 @@ fn measure(home: &Path) {
 
 fn issue() {
     const COUNT: usize = 2_000;
-    let now = Timestamp::now();
+    let now = now();
     let home = tempfile::tempdir_in(".").unwrap();
     populate(home.path(), 0, now);
     let records = open(home.path());
