@@ -2,15 +2,21 @@
 
 mod args;
 mod audit;
+mod backup;
 mod connect;
 mod exit;
 mod generate;
+mod hardening;
 mod hint;
 mod keyring;
+mod migrate;
 mod offline;
+mod rekey;
 mod render;
 mod requests;
+mod restore;
 mod serve;
+mod slots;
 mod terminal;
 mod unlock;
 
@@ -32,8 +38,7 @@ use crate::{
 /// Reads the arguments of the process and does what they say.
 pub fn main() -> Exit {
     // Keys live in this process: neither a core dump nor another process of ours may read them.
-    let unreadable =
-        rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
+    let hardened = hardening::harden();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -49,10 +54,8 @@ pub fn main() -> Exit {
     };
     let terminal = Terminal::new();
     let config = arguments.config.clone();
-    if let Err(error) = unreadable {
-        terminal.warning(&format!(
-            "this process could not be kept from core dumps: {error}"
-        ));
+    for warning in &hardened.refused {
+        terminal.warning(warning);
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -66,7 +69,7 @@ pub fn main() -> Exit {
             return Exit::Error;
         }
     };
-    match runtime.block_on(run(terminal, arguments)) {
+    match runtime.block_on(run(terminal, arguments, hardened.locked)) {
         Ok(exit) => exit,
         Err(mut error) => {
             error.hint = error.hint.map(|hint| hint::with_config(&hint, &config));
@@ -76,7 +79,7 @@ pub fn main() -> Exit {
     }
 }
 
-async fn run(terminal: Terminal, arguments: Arguments) -> Result<Exit, ServiceError> {
+async fn run(terminal: Terminal, arguments: Arguments, locked: bool) -> Result<Exit, ServiceError> {
     let Arguments {
         config,
         json,
@@ -86,10 +89,22 @@ async fn run(terminal: Terminal, arguments: Arguments) -> Result<Exit, ServiceEr
     match command {
         Command::Store(StoreCommand::Init(init)) => offline::init_store(output, &config, &init),
         Command::Store(StoreCommand::Verify) => offline::verify_store(output, &config),
+        Command::Store(StoreCommand::Backup(arguments)) => {
+            backup::run(output, &config, arguments).await
+        }
+        Command::Store(StoreCommand::Restore(arguments)) => {
+            restore::run(output, &config, arguments).await
+        }
+        Command::Store(StoreCommand::Migrate) => migrate::run(output, &config).await,
+        Command::Store(StoreCommand::AcceptRollback(arguments)) => {
+            restore::accept_rollback(output, &config, arguments).await
+        }
         Command::Store(StoreCommand::Unlock(secret)) => {
             keyring::unlock(output, &config, &secret).await
         }
         Command::Store(StoreCommand::Seal) => keyring::seal(output, &config).await,
+        Command::Store(StoreCommand::Slot(slot)) => slots::run(output, &config, slot).await,
+        Command::Store(StoreCommand::Rekey) => rekey::run(output, &config).await,
         Command::Config(ConfigCommand::Check) => offline::check_config(output, &config),
         Command::Policy(PolicyCommand::Check { file }) => offline::check_policy(output, &file),
         Command::Policy(PolicyCommand::Explain { policy }) => {
@@ -99,7 +114,7 @@ async fn run(terminal: Terminal, arguments: Arguments) -> Result<Exit, ServiceEr
             generate::completions(terminal, shell).map(|()| Exit::Done)
         }
         Command::Man { directory } => generate::man_pages(&directory).map(|()| Exit::Done),
-        Command::Daemon => serve::daemon(terminal, &config).await,
+        Command::Daemon => serve::daemon(terminal, &config, locked).await,
         Command::Demo { concurrency } => tell_the_story(output, concurrency).await,
         Command::Audit(command) => audit::run(output, &config, command).await,
         command => {

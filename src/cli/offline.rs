@@ -52,6 +52,9 @@ pub(super) fn init_store(
     if let Some(caveat) = engine.caveat() {
         output.terminal.warning(caveat);
     }
+    let witness = configured
+        .as_ref()
+        .and_then(|config| config.store.witness.clone());
     let source = configured.map(|config| config.store.unlock);
     let passphrase_file = init.passphrase_file.clone();
     let secret = match (&init.new_key_file, passphrase_file, source) {
@@ -59,12 +62,13 @@ pub(super) fn init_store(
         (None, Some(file), _) | (None, None, Some(UnlockSource::PassphraseFile(file))) => {
             unlock::passphrase(unlock::passphrase_file(&file)?)
         }
+        (None, None, Some(UnlockSource::Credential(file))) => unlock::credential(&file)?,
         (None, None, Some(UnlockSource::KeyFile(file))) => unlock::new_key_file(&file)?,
         (None, None, Some(UnlockSource::Terminal) | None) => {
             unlock::passphrase(output.terminal.new_passphrase()?)
         }
     };
-    let records = unlock::init(&path, &secret, engine)?;
+    let records = unlock::init(&path, &secret, engine)?.witnessed(witness.as_deref())?;
     let told = Action::StoreMade {
         engine: records.engine().to_string().into(),
         store: path.display().to_string().into(),

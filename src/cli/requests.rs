@@ -80,6 +80,15 @@ pub(super) fn from_command(command: Command, output: Output) -> Result<Request, 
             identity,
             generation: generation.into(),
         },
+        Command::Identity(IdentityCommand::Reinstate {
+            identity,
+            person,
+            reason,
+        }) => Request::IdentityReinstate {
+            identity,
+            by: name(person),
+            reason,
+        },
         Command::Identity(IdentityCommand::Import {
             identity,
             file: path,
@@ -162,7 +171,7 @@ fn rotation(command: RotationCommand) -> Request {
 }
 
 /// Who decides: the name that was given, else the login name.
-fn name(person: Person) -> String {
+pub(super) fn name(person: Person) -> String {
     let login = || {
         std::env::var("SUDO_USER")
             .or_else(|_| std::env::var("USER"))

@@ -11,7 +11,11 @@ use crate::{
 };
 
 /// Runs the daemon until it is told to end.
-pub(super) async fn daemon(terminal: Terminal, path: &Path) -> Result<Exit, ServiceError> {
+pub(super) async fn daemon(
+    terminal: Terminal,
+    path: &Path,
+    locked: bool,
+) -> Result<Exit, ServiceError> {
     tracing_subscriber::fmt()
         .with_env_filter(
             tracing_subscriber::EnvFilter::try_from_env("COUNTERSIGN_LOG")
@@ -20,6 +24,11 @@ pub(super) async fn daemon(terminal: Terminal, path: &Path) -> Result<Exit, Serv
         .with_writer(std::io::stderr)
         .with_ansi(false)
         .init();
+    if !locked {
+        tracing::warn!(
+            "the memory of this process may be written to swap, but for the store's own keys: LimitMEMLOCK=infinity in the unit lets it be locked"
+        );
+    }
     let config = connect::configuration(path)?;
     let socket = daemon::control_socket(&config.runtime);
     if daemon::is_running(&socket).await {
@@ -46,7 +55,8 @@ fn begin(terminal: Terminal, config: Config) -> Result<State, ServiceError> {
     let now = clock.now();
     match unlock::at_hand(terminal, &config.store.unlock)? {
         Ok(secret) => {
-            let records = Records::open(&config.store.path, &secret)?;
+            let records = Records::open(&config.store.path, &secret)?
+                .witnessed(config.store.witness.as_deref())?;
             let service = Service::new(records, config, clock, Some(now));
             service.tell_opened(service.itself(), None)?;
             Ok(State::Serving(Arc::new(service)))

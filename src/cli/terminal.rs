@@ -77,6 +77,20 @@ impl Terminal {
         let _ = writeln!(io::stderr(), "countersign: {style}{word}:{style:#} {text}");
     }
 
+    /// Asks a person whether something is to be done; only an answer that says yes is one.
+    pub(super) fn confirm(self, question: &str) -> Result<bool, ServiceError> {
+        if !io::stdin().is_terminal() {
+            return Err(ServiceError::failed("there is no terminal to ask at")
+                .hint("say --yes, when nobody is to be asked"));
+        }
+        let _ = write!(io::stderr(), "{question} [y/N] ");
+        let mut answer = String::new();
+        io::stdin()
+            .read_line(&mut answer)
+            .map_err(|error| ServiceError::failed(format!("no answer could be read: {error}")))?;
+        Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+    }
+
     /// Asks a person for a passphrase, at the terminal and nowhere else.
     pub(super) fn passphrase(self, prompt: &str) -> Result<Zeroizing<String>, ServiceError> {
         rpassword::prompt_password(prompt)
@@ -93,7 +107,12 @@ impl Terminal {
 
     /// Asks for a new passphrase, twice.
     pub(super) fn new_passphrase(self) -> Result<Zeroizing<String>, ServiceError> {
-        let first = self.passphrase("new passphrase for the store: ")?;
+        self.new_passphrase_for("the store")
+    }
+
+    /// The same for something else than the store.
+    pub(super) fn new_passphrase_for(self, what: &str) -> Result<Zeroizing<String>, ServiceError> {
+        let first = self.passphrase(&format!("new passphrase for {what}: "))?;
         if first.chars().count() < SHORTEST_PASSPHRASE {
             return Err(ServiceError::failed(format!(
                 "the passphrase is shorter than {SHORTEST_PASSPHRASE} characters"

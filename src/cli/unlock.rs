@@ -4,11 +4,14 @@ use std::{os::unix::fs::MetadataExt, path::Path};
 
 use zeroize::Zeroizing;
 
-use super::{args::SecretSource, terminal::Terminal};
+use super::{
+    args::{SecretSource, SlotSecret},
+    terminal::Terminal,
+};
 use crate::{
     config::{StoreConfig, UnlockSource},
     records::{EngineKind, KeyFile, Passphrase, Records, RecordsError, Unlock},
-    service::ServiceError,
+    service::{ServiceError, system_clock},
 };
 
 /// No passphrase is longer, in bytes.
@@ -16,10 +19,21 @@ const LONGEST: u64 = 4096;
 
 /// Opens the store that the configuration names.
 pub(super) fn open(terminal: Terminal, config: &StoreConfig) -> Result<Records, ServiceError> {
-    Ok(Records::open(
-        &config.path,
-        &secret(terminal, &config.unlock)?,
-    )?)
+    let records = Records::open(&config.path, &secret(terminal, &config.unlock)?)?;
+    let records = records.witnessed(config.witness.as_deref())?;
+    if let (true, Some(witness)) = (records.witness_is_new(), &config.witness) {
+        terminal.warning(&new_witness(witness));
+    }
+    Ok(records)
+}
+
+/// What is to be said, once, when a witness was made.
+fn new_witness(path: &Path) -> String {
+    format!(
+        "there was no witness in {}, and one was made: if there should have been one, ask who removed it, since an \
+         older copy of the store would not have been noticed now",
+        path.display()
+    )
 }
 
 /// The secret, from where the configuration says that it comes from.
@@ -27,6 +41,7 @@ pub(super) fn secret(terminal: Terminal, source: &UnlockSource) -> Result<Unlock
     match source {
         UnlockSource::Terminal => Ok(passphrase(terminal.passphrase(PROMPT)?)),
         UnlockSource::PassphraseFile(path) => Ok(passphrase(passphrase_file(path)?)),
+        UnlockSource::Credential(path) => credential(path),
         UnlockSource::KeyFile(path) => key_file(path),
     }
 }
@@ -43,7 +58,11 @@ pub(super) fn at_hand(
             Ok(text) => Ok(passphrase(text)),
             Err(none) => Err(none.message),
         }),
-        UnlockSource::PassphraseFile(path) | UnlockSource::KeyFile(path) if !is_there(path) => {
+        UnlockSource::PassphraseFile(path)
+        | UnlockSource::Credential(path)
+        | UnlockSource::KeyFile(path)
+            if !is_there(path) =>
+        {
             Ok(Err(format!("{} is not there", path.display())))
         }
         source => secret(terminal, source).map(Ok),
@@ -63,10 +82,52 @@ pub(super) fn to_hand_over(
         (
             None,
             None,
-            Some(source @ (UnlockSource::PassphraseFile(path) | UnlockSource::KeyFile(path))),
+            Some(
+                source @ (UnlockSource::PassphraseFile(path)
+                | UnlockSource::Credential(path)
+                | UnlockSource::KeyFile(path)),
+            ),
         ) if is_there(path) => secret(terminal, source),
         _ => Ok(passphrase(terminal.passphrase(PROMPT)?)),
     }
+}
+
+/// A secret for a slot that is made or changed.
+pub(super) fn for_slot(terminal: Terminal, said: &SlotSecret) -> Result<Unlock, ServiceError> {
+    let SlotSecret {
+        passphrase_file: text,
+        credential_file: handed,
+        key_file: key,
+        new_key_file: new,
+    } = said;
+    match (text, handed, key, new) {
+        (Some(path), ..) => Ok(passphrase(passphrase_file(path)?)),
+        (_, Some(path), ..) => credential(path),
+        (_, _, Some(path), _) => key_file(path),
+        (.., Some(path)) => new_key_file(path),
+        (None, None, None, None) => Ok(passphrase(terminal.new_passphrase()?)),
+    }
+}
+
+/// The secret that a slot has already.
+pub(super) fn of_slot(terminal: Terminal, said: &SlotSecret) -> Result<Unlock, ServiceError> {
+    let SlotSecret {
+        passphrase_file: text,
+        credential_file: handed,
+        key_file: key,
+        new_key_file: _,
+    } = said;
+    match (text, handed, key) {
+        (Some(path), ..) => Ok(passphrase(passphrase_file(path)?)),
+        (_, Some(path), _) => credential(path),
+        (.., Some(path)) => key_file(path),
+        (None, None, None) => Ok(passphrase(terminal.passphrase("passphrase of the slot: ")?)),
+    }
+}
+
+/// What a service manager hands over.
+pub(super) fn credential(path: &Path) -> Result<Unlock, ServiceError> {
+    Ok(Unlock::Credential(Passphrase::new(passphrase_file(path)?)))
 }
 
 const PROMPT: &str = "passphrase of the store: ";
@@ -82,7 +143,12 @@ pub(super) fn init(
     unlock: &Unlock,
     engine: EngineKind,
 ) -> Result<Records, ServiceError> {
-    Ok(Records::init(directory, unlock, engine)?)
+    Ok(Records::init(
+        directory,
+        unlock,
+        engine,
+        system_clock().now(),
+    )?)
 }
 
 /// A passphrase as what opens a store.
@@ -97,11 +163,13 @@ pub(super) fn new_key_file(path: &Path) -> Result<Unlock, ServiceError> {
 
 /// The passphrase in a file that nobody else can read; the last line end does not belong to it.
 pub(super) fn passphrase_file(path: &Path) -> Result<Zeroizing<String>, ServiceError> {
+    private_text(path, "passphrase file")
+}
+
+/// The text of a file that nobody else can read, without the last line end.
+pub(super) fn private_text(path: &Path, what: &str) -> Result<Zeroizing<String>, ServiceError> {
     let refused = |why: String| {
-        ServiceError::locked(format!(
-            "the passphrase file {} is refused: {why}",
-            path.display()
-        ))
+        ServiceError::locked(format!("the {what} {} is refused: {why}", path.display()))
     };
     let found = std::fs::metadata(path).map_err(|error| refused(error.to_string()))?;
     // The service manager shows what it hands over as readable for a group: that bit is the mask of an access

@@ -49,8 +49,10 @@ impl fmt::Display for ConfigFaults {
 pub enum UnlockSource {
     /// A person at the terminal types the passphrase.
     Terminal,
-    /// The passphrase stands in a file that only we can read, such as a service manager's credential.
+    /// The passphrase stands in a file that only we can read.
     PassphraseFile(PathBuf),
+    /// A service manager hands the passphrase over, in this file.
+    Credential(PathBuf),
     /// The key lies in a file that only we can read.
     KeyFile(PathBuf),
 }
@@ -62,6 +64,8 @@ pub struct StoreConfig {
     pub path: PathBuf,
     /// How it opens.
     pub unlock: UnlockSource,
+    /// The file, elsewhere, that knows how far it has come.
+    pub witness: Option<PathBuf>,
 }
 
 /// How connections to the mail server are protected.
@@ -111,6 +115,8 @@ pub struct Config {
     pub path: PathBuf,
     /// Where the store is.
     pub store: StoreConfig,
+    /// To whom backups are encrypted when nothing else is said: age recipients.
+    pub backup_recipients: Vec<String>,
     /// Where sockets lie: a directory of our own.
     pub runtime: PathBuf,
     /// How letters sign off.

@@ -17,6 +17,8 @@ pub(super) struct RawConfig {
     #[serde(default)]
     pub(super) store: RawStore,
     #[serde(default)]
+    pub(super) backup: RawBackup,
+    #[serde(default)]
     pub(super) daemon: RawDaemon,
     pub(super) ops: RawOps,
     pub(super) mail: Option<RawMail>,
@@ -37,6 +39,14 @@ pub(super) struct RawStore {
     pub(super) passphrase_file: Option<PathBuf>,
     pub(super) key_file: Option<PathBuf>,
     pub(super) credential: Option<String>,
+    pub(super) witness: Option<PathBuf>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct RawBackup {
+    #[serde(default)]
+    pub(super) recipients: Vec<String>,
 }
 
 #[derive(Default, Deserialize)]

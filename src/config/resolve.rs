@@ -22,6 +22,7 @@ use crate::{
     },
     pki::{self, digest_of},
     policy::{self, Policy},
+    records::BackupRecipients,
 };
 
 /// The policies that the program brings along.
@@ -123,6 +124,7 @@ impl Resolving<'_> {
         Config {
             path: path.to_owned(),
             store: self.store(raw.store),
+            backup_recipients: self.recipients(raw.backup.recipients),
             runtime: self.path(raw.daemon.runtime.unwrap_or_else(|| DEFAULT_RUNTIME.into())),
             ops_name: self.line("ops.name", raw.ops.name),
             ops_organization: raw
@@ -189,29 +191,42 @@ impl Resolving<'_> {
                     PathBuf::new()
                 }
             });
-        if credential.is_some() && raw.passphrase_file.is_some() {
+        let said = [
+            raw.passphrase_file
+                .map(|path| UnlockSource::PassphraseFile(self.path(path))),
+            credential.map(UnlockSource::Credential),
+            raw.key_file
+                .map(|path| UnlockSource::KeyFile(self.path(path))),
+        ];
+        let mut said = said.into_iter().flatten();
+        let unlock = said.next().unwrap_or(UnlockSource::Terminal);
+        if said.next().is_some() {
             self.fault(
                 "store",
                 "choose one of passphrase-file, credential and key-file",
             );
         }
-        let passphrase_file = raw.passphrase_file.map(|p| self.path(p)).or(credential);
-        let unlock = match (passphrase_file, raw.key_file.map(|p| self.path(p))) {
-            (None, None) => UnlockSource::Terminal,
-            (Some(path), None) => UnlockSource::PassphraseFile(path),
-            (None, Some(path)) => UnlockSource::KeyFile(path),
-            (Some(path), Some(_)) => {
-                self.fault(
-                    "store",
-                    "choose one of passphrase-file, credential and key-file",
-                );
-                UnlockSource::PassphraseFile(path)
-            }
-        };
-        StoreConfig {
-            path: self.path(raw.path.unwrap_or_else(|| "store".into())),
-            unlock,
+        let path = self.path(raw.path.unwrap_or_else(|| "store".into()));
+        let witness = raw.witness.map(|witness| self.path(witness));
+        if witness
+            .as_ref()
+            .is_some_and(|witness| witness.starts_with(&path))
+        {
+            let fault = "it lies in the store: whoever puts an old store in place would put it there as well";
+            self.fault("store.witness", fault);
         }
+        StoreConfig {
+            path,
+            unlock,
+            witness,
+        }
+    }
+
+    fn recipients(&mut self, names: Vec<String>) -> Vec<String> {
+        if let Err(error) = BackupRecipients::parse(&names) {
+            self.fault("backup.recipients", error);
+        }
+        names
     }
 
     fn mail(&mut self, raw: RawMail) -> MailConfig {

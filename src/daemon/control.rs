@@ -22,7 +22,7 @@ use tokio::{
 };
 use tracing::warn;
 
-use super::{desk::Desk, keyring};
+use super::{backup, desk::Desk, keyring};
 use crate::{
     model::{
         IdentityName,
@@ -48,6 +48,7 @@ pub(super) async fn serve(desk: Arc<Desk>, listener: UnixListener) {
         .route("/v1/call", post(call))
         .route("/v1/exchange/receive", post(receive))
         .route(keyring::PATH, post(keyring))
+        .route(backup::PATH, post(backup))
         .route("/v1/status", get(status))
         .route("/v1/identities", get(identities))
         .route("/v1/identities/{identity}", get(identity))
@@ -197,6 +198,39 @@ async fn keyring(
     let headers = [
         (header::CONNECTION, "upgrade"),
         (header::UPGRADE, keyring::PROTOCOL),
+    ];
+    (StatusCode::SWITCHING_PROTOCOLS, headers).into_response()
+}
+
+/// A backup is a stream with a secret before it and an answer after it (see [`backup`]).
+async fn backup(
+    State(desk): State<Arc<Desk>>,
+    Extension(actor): Extension<Actor>,
+    mut call: axum::extract::Request,
+) -> Response {
+    let wanted = call.headers().get(header::UPGRADE);
+    let upgrade = match wanted {
+        Some(protocol) if protocol == backup::PROTOCOL => hyper::upgrade::on(&mut call),
+        _ => {
+            return Refused(
+                ServiceError::failed("a backup is not sent by HTTP")
+                    .hint("countersign store backup"),
+            )
+            .into_response();
+        }
+    };
+    tokio::spawn(async move {
+        let conversation = async {
+            let mut stream = keyring::bare(upgrade.await.ok()?)?;
+            backup::answer(&desk, actor, &mut stream).await.ok()
+        };
+        if conversation.await.is_none() {
+            warn!("a backup was not taken to its end by who asked for it");
+        }
+    });
+    let headers = [
+        (header::CONNECTION, "upgrade"),
+        (header::UPGRADE, backup::PROTOCOL),
     ];
     (StatusCode::SWITCHING_PROTOCOLS, headers).into_response()
 }

@@ -20,7 +20,7 @@ use crate::{
     records::{Records, Unlock},
     service::{
         FaultSource, KeyringReply, KeyringRequest, Reply, Request, Service, ServiceError,
-        StandingView,
+        SlotsView, StandingView,
     },
 };
 
@@ -72,6 +72,17 @@ impl Desk {
         self.state().standing(self.since, self.clock.now())
     }
 
+    /// The service; a refusal when there is none.
+    pub(super) fn serving(&self) -> Result<Arc<Service>, ServiceError> {
+        match (self.state().service(), self.standing()) {
+            (Some(service), _) => Ok(service),
+            (None, Some(view)) => Err(state::refusal(&view)),
+            // Opened between the two looks.
+            (None, None) => Err(ServiceError::locked("the store is just being opened")
+                .hint("run the command again")),
+        }
+    }
+
     /// Answers a request: by the service when there is one, and in its place when there is none.
     pub(super) async fn answer(
         &self,
@@ -111,6 +122,35 @@ impl Desk {
                     .await
             }
             KeyringRequest::Seal => self.seal(&Author::new(actor).on("store-seal")).await,
+            request => match (self.state().service(), self.standing()) {
+                (Some(service), _) => {
+                    // Deriving a key from a passphrase takes a while on purpose.
+                    let handled = tokio::task::spawn_blocking(move || {
+                        service.handle_keyring(actor, request, secrets)
+                    });
+                    handled.await.map_err(|error| {
+                        ServiceError::failed(format!("the daemon failed at this request: {error}"))
+                    })?
+                }
+                (None, view) => self.keyring_without_service(view, &request),
+            },
+        }
+    }
+
+    /// Slots can be read without a secret, and nothing else can be done with them.
+    fn keyring_without_service(
+        &self,
+        view: Option<StandingView>,
+        request: &KeyringRequest,
+    ) -> Result<KeyringReply, ServiceError> {
+        match (self.state(), request, view) {
+            (State::Sealed(sealed), KeyringRequest::Slots, _) => {
+                let slots = Records::slots_in(&sealed.config.store.path)?;
+                Ok(KeyringReply::Slots(SlotsView::stated(&slots)))
+            }
+            (_, _, Some(view)) => Err(state::refusal(&view)),
+            (_, _, None) => Err(ServiceError::locked("the store is just being opened")
+                .hint("run the command again")),
         }
     }
 
@@ -128,9 +168,12 @@ impl Desk {
             )
             .hint(format!("wait {wait}, then run the command again")));
         }
-        let path = sealed.config.store.path.clone();
+        let store = sealed.config.store.clone();
         // Deriving a key from a passphrase takes a while on purpose.
-        let opened = tokio::task::spawn_blocking(move || Records::open(&path, &secret)).await;
+        let opened = tokio::task::spawn_blocking(move || {
+            Records::open(&store.path, &secret)?.witnessed(store.witness.as_deref())
+        })
+        .await;
         let opened = opened.map_err(|error| {
             ServiceError::failed(format!("the store could not be opened: {error}"))
         })?;

@@ -49,7 +49,10 @@ enum Answer {
     Refused(ServiceError),
 }
 
-async fn write_frame(to: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> io::Result<()> {
+pub(super) async fn write_frame(
+    to: &mut (impl AsyncWrite + Unpin),
+    bytes: &[u8],
+) -> io::Result<()> {
     let length = u32::try_from(bytes.len())
         .ok()
         .filter(|length| *length as usize <= LONGEST)
@@ -58,7 +61,7 @@ async fn write_frame(to: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> io::Re
     to.write_all(bytes).await
 }
 
-async fn read_frame(from: &mut (impl AsyncRead + Unpin)) -> io::Result<SecretFrame> {
+pub(super) async fn read_frame(from: &mut (impl AsyncRead + Unpin)) -> io::Result<SecretFrame> {
     let length = from.read_u32().await? as usize;
     if length > LONGEST {
         return Err(io::ErrorKind::InvalidData.into());
@@ -104,21 +107,21 @@ pub(super) fn bare(upgraded: Upgraded) -> Option<UnixStream> {
     parts.read_buf.is_empty().then(|| parts.io.into_inner())
 }
 
-/// Asks the daemon about the store's secrets.
-pub async fn call_keyring(
+/// The bare socket after an upgrade that the daemon agreed to.
+pub(super) async fn upgraded(
     socket: &Path,
-    request: KeyringRequest,
-    secrets: &[SecretFrame],
-) -> Result<KeyringReply, ClientError> {
+    path: &'static str,
+    protocol: &'static str,
+) -> Result<UnixStream, ClientError> {
     let stream = UnixStream::connect(socket)
         .await
         .map_err(ClientError::Connect)?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection.with_upgrades());
-    let call = hyper::Request::post(PATH)
+    let call = hyper::Request::post(path)
         .header(header::HOST, "countersign")
         .header(header::CONNECTION, "upgrade")
-        .header(header::UPGRADE, PROTOCOL)
+        .header(header::UPGRADE, protocol)
         .body(Empty::<Bytes>::new())
         .expect("method, path and headers are constants");
     let response = sender.send_request(call).await?;
@@ -126,7 +129,16 @@ pub async fn call_keyring(
         let answer = response.into_body().collect().await?.to_bytes();
         return Err(serde_json::from_slice::<ServiceError>(&answer)?.into());
     }
-    let mut stream = bare(hyper::upgrade::on(response).await?).ok_or(ClientError::NoUpgrade)?;
+    bare(hyper::upgrade::on(response).await?).ok_or(ClientError::NoUpgrade)
+}
+
+/// Asks the daemon about the store's secrets.
+pub async fn call_keyring(
+    socket: &Path,
+    request: KeyringRequest,
+    secrets: &[SecretFrame],
+) -> Result<KeyringReply, ClientError> {
+    let mut stream = upgraded(socket, PATH, PROTOCOL).await?;
     let secrets_count = u8::try_from(secrets.len()).unwrap_or(u8::MAX);
     let head = Head {
         request,

@@ -6,10 +6,12 @@
 //! It may be killed at any instant: what it had begun is found in the journals and carried on.
 
 mod attempts;
+mod backup;
 mod client;
 mod control;
 mod desk;
 mod keyring;
+mod rekeyer;
 mod scheduler;
 mod sockets;
 mod state;
@@ -21,6 +23,7 @@ use desk::Desk;
 use tokio::{net::UnixListener, sync::watch as channel};
 use tracing::{info, warn};
 
+pub use backup::call_backup;
 pub use client::{ClientError, call, is_running};
 pub use keyring::{SecretFrame, call_keyring};
 pub use sockets::{SocketError, Sockets};
@@ -138,6 +141,7 @@ async fn serve(service: Arc<Service>, connectors: &UnixListener, watcher: watch:
         () = service.hub().clone().serve(connectors) => {}
         () = scheduler::run(service.clone()) => {}
         () = watcher.run() => {}
+        () = rekeyer::run(service.clone()) => {}
     }
 }
 

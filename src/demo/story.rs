@@ -106,7 +106,7 @@ pub(super) async fn tell(
         jira: &gateway.url(),
     })?;
     let config = Config::load(&home.configuration())?;
-    let records = store(&home)?;
+    let records = store(&home, clock.now())?;
     tale.say("operator", "countersign store init; countersign daemon");
     let (witness, progress) = Witness::new(tale.clone());
     let runtime = config.runtime.clone();
@@ -195,13 +195,14 @@ pub(super) async fn tell(
 }
 
 /// `countersign store init`, then what every start of the daemon does.
-fn store(home: &Home) -> Result<Records, DemoError> {
+fn store(home: &Home, now: jiff::Timestamp) -> Result<Records, DemoError> {
     let key_file = home.key_file();
     let made = KeyFile::generate(&key_file).map_err(RecordsError::from)?;
     drop(Records::init(
         &home.store(),
         &Unlock::KeyFile(made),
         EngineKind::default(),
+        now,
     )?);
     let read = KeyFile::read(&key_file).map_err(RecordsError::from)?;
     Ok(Records::open(&home.store(), &Unlock::KeyFile(read))?)

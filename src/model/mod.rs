@@ -15,6 +15,7 @@ mod key;
 mod letter;
 mod name;
 mod partner;
+mod restoration;
 pub mod rotation;
 mod text;
 mod time;
@@ -38,6 +39,10 @@ pub use name::{
 };
 pub use partner::{
     Contact, EmailAddress, Environment, GatewayProduct, InvalidEmailAddress, Partner, PinType, Role,
+};
+pub use restoration::{
+    ForgottenKey, HeldIdentity, HeldKey, Holdings, Informant, Informants, Restoration, RestoredKey,
+    StoreEvent, StoreFact, Why, restoration,
 };
 pub use text::{Printable, one_line};
 pub use time::{Clock, InvalidLapse, InvertedValidity, Lapse, Validity};

@@ -1,6 +1,6 @@
 //! What is written together.
 
-use countersign_store::{Expect, Transaction};
+use countersign_store::{Expect, Mark, Transaction};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
@@ -9,7 +9,8 @@ use super::{
     OutboxRecord, SIGNER, SignerRecord, Versioned, generation_id, mail_id,
 };
 use crate::model::{
-    Generation, GenerationNumber, Identity, IdentityName, IssuerName, MessageId, PendingCode,
+    Generation, GenerationNumber, Identity, IdentityName, IssuerName, KeyId, MessageId,
+    PendingCode,
     audit::Action,
     rotation::{Event, RotationId},
 };
@@ -17,6 +18,8 @@ use crate::model::{
 /// Changes that become durable together or not at all, with what the audit log tells of them.
 pub struct Batch {
     transaction: Transaction,
+    /// Keys that are dead from here on: the witness learns of them first.
+    graves: Vec<(KeyId, Mark)>,
     told: Vec<Action>,
 }
 
@@ -31,6 +34,7 @@ impl Batch {
     pub fn new() -> Self {
         Self {
             transaction: Transaction::new(),
+            graves: Vec::new(),
             told: Vec::new(),
         }
     }
@@ -117,8 +121,14 @@ impl Batch {
         self
     }
 
-    pub(super) fn into_parts(self) -> (Transaction, Vec<Action>) {
-        (self.transaction, self.told)
+    /// Has the witness told of the end of a key, before anything of this batch is done.
+    pub(super) fn bury(mut self, key: KeyId, mark: Mark) -> Self {
+        self.graves.push((key, mark));
+        self
+    }
+
+    pub(super) fn into_parts(self) -> (Transaction, Vec<(KeyId, Mark)>, Vec<Action>) {
+        (self.transaction, self.graves, self.told)
     }
 
     fn put(

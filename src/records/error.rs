@@ -1,5 +1,7 @@
 //! What can go wrong between a record and its meaning.
 
+use std::path::PathBuf;
+
 use crate::{
     model::rotation::{IllegalTransition, RotationId},
     pki::KeyError,
@@ -39,6 +41,23 @@ pub enum RecordsError {
     /// The store refused.
     #[error(transparent)]
     Store(#[from] countersign_store::Error),
+    /// The store is older than its witness knows it to have been.
+    #[error(
+        "the store in {store} has seen {found} transactions, and its witness {witness} knows of {known}: it was put back to an older state. Restore the latest backup (`countersign store restore`), or answer for it: `countersign store accept-rollback --reason WHY`"
+    )]
+    RolledBack {
+        /// The store's directory.
+        store: PathBuf,
+        /// The witness.
+        witness: PathBuf,
+        /// How many transactions the store has seen.
+        found: u64,
+        /// How many the witness knows of.
+        known: u64,
+    },
+    /// The witness cannot be asked or told.
+    #[error(transparent)]
+    Witness(#[from] countersign_store::WitnessError),
     /// The bytes are authentic but have a form that this version does not know.
     #[error(
         "the {collection} record {id} has a form that this version does not know; a newer countersign may have written it"

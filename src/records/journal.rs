@@ -2,11 +2,12 @@
 
 use std::sync::PoisonError;
 
+use countersign_store::Mark;
 use jiff::Timestamp;
 
 use super::{Batch, Records, RecordsError, Versioned};
 use crate::model::{
-    Generation, GenerationNumber, Identity, KeyState,
+    Generation, GenerationNumber, Identity, KeyState, StoreEvent,
     audit::{Action, Author, told},
     rotation::{Event, Fact, Rotation, RotationId},
 };
@@ -50,6 +51,21 @@ impl Records {
 }
 
 impl Records {
+    /// What was decided about the store as a whole, oldest first.
+    pub fn store_history(&self) -> Result<Vec<StoreEvent>, RecordsError> {
+        let entries = self.store().journal(super::STORE_JOURNAL)?;
+        entries
+            .iter()
+            .map(|entry| {
+                serde_json::from_slice(&entry.bytes).map_err(|source| RecordsError::Unreadable {
+                    collection: "journal",
+                    id: format!("of the store, entry {}", entry.sequence),
+                    source,
+                })
+            })
+            .collect()
+    }
+
     /// Plans a rotation: writes its first fact together with the identity that it belongs to.
     pub fn plan(
         &self,
@@ -141,7 +157,18 @@ impl Records {
         let Some(mut generation) = self.generation(&id.identity, number)? else {
             return Ok(batch);
         };
+        // What a restore has suspended is put back into force by evidence or a person, not by a journal that may be
+        // older than the key's end.
+        let presented = matches!(state, KeyState::Active | KeyState::PreActivation);
+        if generation.value.key_state == KeyState::Suspended && presented {
+            return Ok(batch);
+        }
         generation.value.key_state = state;
+        let batch = match state {
+            KeyState::Destroyed => batch.bury(generation.value.key_id, Mark::Destroyed),
+            KeyState::Compromised => batch.bury(generation.value.key_id, Mark::Compromised),
+            _ => batch,
+        };
         let batch = match key_moved(&generation.value) {
             Some(action) => batch.tell(action),
             None => batch,

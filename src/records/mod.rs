@@ -6,32 +6,45 @@
 
 pub mod audit;
 mod authority;
+mod backup;
 mod batch;
 mod error;
+mod holdings;
 mod journal;
+mod keyring;
 mod mail;
 mod opening;
+mod restore;
+mod rollback;
 mod secret;
 mod signer;
+mod witness;
 
 pub use authority::{AuthorityRecord, RevokedRecord};
+pub use backup::{BackingUpError, BackupError, Inspected, inspect};
 pub use batch::Batch;
 pub use error::RecordsError;
 pub use journal::Replayed;
+pub use keyring::{KdfCost, ResealState, Resealed, SlotInfo, SlotKind, SlotOptions};
 pub use mail::{InboxRecord, OutboxRecord};
+pub use restore::{Answering, Rehearsal, RestoreError, Restored, Target, rehearse, restore};
+pub use rollback::Accepted;
 pub use secret::SecretBytes;
 pub use signer::SignerRecord;
+use witness::Attendance;
 
 use std::sync::Mutex;
 
 use aws_lc_rs::digest;
-pub use countersign_store::{EngineKind, KeyFile, Passphrase, Unlock};
-use countersign_store::{Record, Store};
+pub use countersign_store::{
+    BackupIdentity, BackupRecipients, EngineKind, Head, KeyFile, Manifest, Passphrase, Unlock,
+};
+use countersign_store::{Mark, Record, Store, Transaction};
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
 use crate::model::{
-    Generation, GenerationNumber, Identity, IdentityName, IssuerName, MessageId, PendingCode,
+    Generation, GenerationNumber, Identity, IdentityName, IssuerName, KeyId, MessageId, PendingCode,
 };
 
 const IDENTITIES: &str = "identity";
@@ -42,6 +55,9 @@ const SIGNER: &str = "signer";
 const OUTBOX: &str = "outbox";
 const INBOX: &str = "inbox";
 const CODES: &str = "code";
+
+/// The journal of what was decided about the store as a whole.
+const STORE_JOURNAL: &str = "store";
 
 /// A value with the version of its record; 0 stands for one that is not stored yet.
 #[derive(Clone, Debug)]
@@ -54,6 +70,8 @@ pub struct Versioned<T> {
 
 /// Everything that countersign remembers.
 pub struct Records {
+    // The order matters: the witness learns of the last transaction before the store is closed.
+    witness: Option<Attendance>,
     store: Store,
     turn: Mutex<()>,
     log: audit::Log,
@@ -63,6 +81,7 @@ impl Records {
     /// Records over an open store.
     pub fn new(store: Store) -> Self {
         Self {
+            witness: None,
             store,
             turn: Mutex::new(()),
             log: audit::Log::default(),
@@ -153,6 +172,18 @@ impl Records {
     /// The one-time code that belongs to a letter.
     pub fn code(&self, letter: &MessageId) -> Result<Option<Versioned<PendingCode>>, RecordsError> {
         self.read(CODES, &mail_id(letter))
+    }
+
+    /// Writes, in the presence of the witness if there is one: it learns first of the keys that die by this.
+    fn transact(
+        &self,
+        transaction: Transaction,
+        graves: &[(KeyId, Mark)],
+    ) -> Result<(), RecordsError> {
+        match &self.witness {
+            None => Ok(self.store.transact(transaction)?),
+            Some(witness) => witness.attend(&self.store, transaction, graves),
+        }
     }
 
     fn read<T: DeserializeOwned>(

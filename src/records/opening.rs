@@ -1,12 +1,19 @@
 //! Making and opening the store under the records.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use countersign_store::{EngineKind, InitOptions, Store, Unlock, Verification};
+use countersign_store::{
+    CURRENT_FORMAT, EngineKind, InitOptions, Migration, Store, Unlock, Verification,
+};
+use jiff::Timestamp;
 
 use super::{Records, RecordsError};
+use crate::model::audit::{Action, Author};
 
 impl Records {
+    /// The format of the stores that are made now.
+    pub const FORMAT: u32 = CURRENT_FORMAT;
+
     /// Refuses a directory that holds a store already.
     pub fn refuse_existing(directory: &Path) -> Result<(), RecordsError> {
         if Store::exists(directory) {
@@ -16,14 +23,21 @@ impl Records {
         Ok(())
     }
 
+    /// Whether a store lies in a directory. Says nothing of whether it opens.
+    pub fn exists(directory: &Path) -> bool {
+        Store::exists(directory)
+    }
+
     /// Makes a new store.
     pub fn init(
         directory: &Path,
         unlock: &Unlock,
         engine: EngineKind,
+        now: Timestamp,
     ) -> Result<Self, RecordsError> {
         let options = InitOptions {
             engine,
+            since: Some(now.as_second()),
             ..InitOptions::default()
         };
         Ok(Self::new(Store::init(directory, unlock, &options)?))
@@ -34,13 +48,22 @@ impl Records {
         Ok(Self::new(Store::open(directory, unlock)?))
     }
 
-    /// What opens the store in a directory, by its header alone: one phrase for each slot.
-    pub fn openers(directory: &Path) -> Result<Vec<String>, RecordsError> {
-        let slots = Store::slots_in(directory)?;
-        Ok(slots
-            .iter()
-            .map(|slot| format!("the {} of slot {}", slot.kind, slot.id))
-            .collect())
+    /// Brings a store of an older format to the current one, beside it, and puts it in its place; the old one is kept,
+    /// where the answer says. With the number of its format.
+    pub fn migrate(
+        directory: &Path,
+        unlock: &Unlock,
+        author: &Author,
+        at: Timestamp,
+    ) -> Result<(u32, Option<PathBuf>), RecordsError> {
+        let migration = Migration::begin(directory, unlock)?;
+        let from = migration.from();
+        let told = Action::StoreMigrated {
+            from,
+            to: CURRENT_FORMAT,
+        };
+        Self::new(migration.store().clone()).record(author, at, told)?;
+        Ok((from, migration.put_in_place()?.kept))
     }
 
     /// Reads everything, and says what is damaged.
@@ -55,6 +78,23 @@ impl Records {
 }
 
 impl RecordsError {
+    /// Whether the store is there and sound, as far as that can be seen, and of another version of this program.
+    pub fn is_of_another_version(&self) -> bool {
+        use countersign_store::Error;
+        matches!(
+            self,
+            Self::Store(Error::NewerFormat { .. } | Error::OlderFormat { .. })
+        )
+    }
+
+    /// Whether there is nothing to migrate.
+    pub fn is_current_already(&self) -> bool {
+        matches!(
+            self,
+            Self::Store(countersign_store::Error::CurrentFormat { .. })
+        )
+    }
+
     /// Whether the store is held by another process, or the secret does not open it.
     pub fn is_locked(&self) -> bool {
         use countersign_store::Error;

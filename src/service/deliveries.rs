@@ -32,6 +32,7 @@ impl Service {
 
     fn lay_out(&self, name: &ConnectorName, destination: &Destination) -> Result<(), ServiceError> {
         if let Some((identity, generation)) = self.wanted(name, destination)? {
+            self.refuse_unpresentable(&identity, generation)?;
             let setting = self.setting(&identity)?;
             let credentials = self.credentials(&identity, generation)?;
             self.hub().lay_out(
@@ -69,6 +70,7 @@ impl Service {
         if self.is_being_switched(name, &identity)? {
             return Ok(());
         }
+        self.refuse_unpresentable(&identity, generation)?;
         let ports = self.ports(by, &identity)?;
         let credentials = self.credentials(&identity, generation)?;
         if ports.sinks.published(name) == Some(credentials.fingerprint()) {
@@ -85,6 +87,17 @@ impl Service {
         published
             .map(drop)
             .map_err(|error| ServiceError::from_error(&error))
+    }
+
+    fn refuse_unpresentable(
+        &self,
+        identity: &Identity,
+        generation: GenerationNumber,
+    ) -> Result<(), ServiceError> {
+        match self.records.generation(&identity.name, generation)? {
+            Some(found) => self.refuse_suspended(&found.value),
+            None => Ok(()),
+        }
     }
 
     fn is_being_switched(

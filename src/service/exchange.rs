@@ -194,8 +194,16 @@ impl Service {
         mail: &[u8],
         error: &InboxError,
     ) -> Result<ServiceError, ServiceError> {
-        let (id, judgement, now) = (name_by_content(mail), chain(error), self.clock.now());
+        let (id, judgement) = (name_by_content(mail), chain(error));
         tracing::warn!(mail = %id, "refused as an acknowledgement: {judgement}");
+        let now = self.clock.now();
+        let weighed = Action::MailWeighed {
+            message_id: id.clone(),
+            from: None,
+            digest: digest_of(mail),
+            accepted: false,
+            judgement: judgement.as_str().into(),
+        };
         let record = InboxRecord {
             message_id: Some(id.clone()),
             from: None,
@@ -207,8 +215,8 @@ impl Service {
             version: self.records.inbound(&id)?.map_or(0, |known| known.version),
             value: record,
         };
-        self.records
-            .commit(by, now, Batch::new().inbound(&id, &record))?;
+        let batch = Batch::new().tell(weighed).inbound(&id, &record);
+        self.records.commit(by, now, batch)?;
         Ok(ServiceError::refused(judgement).hint(
             "look for the mail in the mailbox; ask for another, or `exchange acknowledge` after a call",
         ))

@@ -4,6 +4,7 @@
 //! own when none does: the same value, the same code, the same [`Reply`].
 
 mod audit;
+mod backup;
 mod deliveries;
 mod error;
 mod exchange;
@@ -13,6 +14,7 @@ mod keyring;
 mod ledger;
 mod opening;
 mod probing;
+mod reinstate;
 mod request;
 mod rotations;
 mod standing;
@@ -31,8 +33,11 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 
 pub use audit::{AuditFilter, AuditPage, AuditReply, AuditRequest, AuditVerdict};
+pub use backup::{BackupRequest, BackupTo, BackupView};
 pub use error::{ErrorKind, ServiceError};
-pub use keyring::{KeyringReply, KeyringRequest};
+pub use keyring::{
+    CostView, KeyringReply, KeyringRequest, RekeyState, RekeyView, SlotChanged, SlotView, SlotsView,
+};
 pub use opening::FailedAttempts;
 pub use request::{GenerationSlot, IdentityAdd, Reply, Request, Statement};
 pub use standing::{Standing, StandingView};
@@ -65,6 +70,8 @@ pub enum FaultSource {
     Files,
     /// Identities that could not be laid out for connectors at our socket.
     Seats,
+    /// What hinders the old master key from being given up.
+    MasterKey,
 }
 
 /// One open store with its configuration, and everything that can be asked of it.
@@ -82,6 +89,9 @@ pub struct Service {
     driving: Mutex<BTreeMap<IdentityName, Arc<tokio::sync::Mutex<()>>>>,
     /// Something happened after which rotations should be looked at again.
     changed: Notify,
+    /// How far replacing the master key is, since this service began.
+    rekey: Mutex<Option<RekeyView>>,
+    rekey_begun: Notify,
 }
 
 impl Service {
@@ -110,6 +120,8 @@ impl Service {
             itself,
             driving: Mutex::default(),
             changed: Notify::new(),
+            rekey: Mutex::default(),
+            rekey_begun: Notify::new(),
         }
     }
 
@@ -221,6 +233,15 @@ impl Service {
             } => Reply::Pem(self.certificate(&identity, generation)?),
             Request::IdentityImport { identity, file } => {
                 Reply::Rotation(self.import(by, &identity, &file)?)
+            }
+            Request::IdentityReinstate {
+                identity,
+                by: stated,
+                reason,
+            } => {
+                self.reinstate(by, &identity, &stated, reason.as_deref())
+                    .await?;
+                Reply::Identity(self.identity_view(&identity)?)
             }
             Request::IssuerCreate {
                 issuer,

@@ -84,6 +84,11 @@ pub enum Request {
         identity: IdentityName,
         file: Vec<u8>,
     },
+    IdentityReinstate {
+        identity: IdentityName,
+        by: String,
+        reason: Option<String>,
+    },
     IssuerCreate {
         issuer: IssuerName,
         common_name: String,
@@ -146,6 +151,7 @@ impl Request {
             Self::IdentityRequest { .. } => "identity-request",
             Self::IdentityCertificate { .. } => "identity-certificate",
             Self::IdentityImport { .. } => "identity-import",
+            Self::IdentityReinstate { .. } => "identity-reinstate",
             Self::IssuerCreate { .. } => "issuer-create",
             Self::IssuerShow { .. } => "issuer-show",
             Self::IssuerCrl { .. } => "issuer-crl",
@@ -167,9 +173,9 @@ impl Request {
     pub fn about(&self) -> String {
         match self {
             Self::IdentityAdd(add) => add.identity.to_string(),
-            Self::IdentityImport { identity, .. } | Self::RotationStart { identity } => {
-                identity.to_string()
-            }
+            Self::IdentityImport { identity, .. }
+            | Self::IdentityReinstate { identity, .. }
+            | Self::RotationStart { identity } => identity.to_string(),
             Self::RotationWaive {
                 identity,
                 destination,

@@ -378,7 +378,7 @@ pub(super) fn signed_name(by: &str) -> Result<String, ServiceError> {
 }
 
 /// Why a decision was made.
-fn stated_reason(reason: &str) -> Result<String, ServiceError> {
+pub(super) fn stated_reason(reason: &str) -> Result<String, ServiceError> {
     let reason = crate::model::one_line(reason);
     if reason.is_empty() {
         return Err(ServiceError::refused("a decision needs a reason").hint("--reason TEXT"));

@@ -12,6 +12,7 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Fault, Result};
+use crate::memory::Locked;
 
 /// Length of a nonce in bytes.
 pub(crate) const NONCE: usize = 24;
@@ -21,32 +22,42 @@ pub(crate) const TAG: usize = 16;
 /// A random nonce, which may be used once under each key.
 pub(crate) type Nonce = [u8; NONCE];
 
-/// A 256-bit key. Wiped when dropped.
-pub(crate) struct SecretKey(Zeroizing<[u8; Self::BYTES]>);
-
-impl From<Zeroizing<[u8; Self::BYTES]>> for SecretKey {
-    fn from(bytes: Zeroizing<[u8; Self::BYTES]>) -> Self {
-        Self(bytes)
-    }
-}
+/// A 256-bit key, in memory that is not swapped out. Wiped when dropped.
+pub(crate) struct SecretKey(Locked);
 
 impl SecretKey {
     pub(crate) const BYTES: usize = 32;
 
+    /// A key that `make` writes into its final place, so that no copy is left behind.
+    pub(crate) fn made<E>(
+        make: impl FnOnce(&mut [u8; Self::BYTES]) -> Result<(), E>,
+    ) -> Result<Self, E> {
+        let mut key = Locked::new();
+        make(key.bytes_mut())?;
+        Ok(Self(key))
+    }
+
     pub(crate) fn random() -> Result<Self> {
-        let mut bytes = Zeroizing::new([0; Self::BYTES]);
-        fill(bytes.as_mut_slice())?;
-        Ok(Self(bytes))
+        Self::made(|bytes| fill(bytes))
     }
 
     pub(crate) fn from_slice(bytes: &[u8]) -> Option<Self> {
-        let mut key = Zeroizing::new([0; Self::BYTES]);
-        (bytes.len() == key.len()).then(|| key.copy_from_slice(bytes))?;
+        let bytes: &[u8; Self::BYTES] = bytes.try_into().ok()?;
+        let mut key = Locked::new();
+        key.bytes_mut().copy_from_slice(bytes);
         Some(Self(key))
     }
 
-    pub(crate) fn as_bytes(&self) -> &[u8] {
-        self.0.as_slice()
+    pub(crate) fn as_bytes(&self) -> &[u8; Self::BYTES] {
+        self.0.bytes()
+    }
+
+    /// Another key with the same bytes.
+    #[cfg(test)]
+    pub(crate) fn copy(&self) -> Self {
+        let mut key = Locked::new();
+        key.bytes_mut().copy_from_slice(self.as_bytes());
+        Self(key)
     }
 
     /// Another key, of which this one cannot be told, for the use that `info` names.
@@ -100,16 +111,16 @@ impl SecretKey {
     }
 
     fn cipher(&self) -> XChaCha20Poly1305 {
-        XChaCha20Poly1305::new((&*self.0).into())
+        XChaCha20Poly1305::new(self.as_bytes().into())
     }
 }
 
 /// A key for the use that `info` names, from a secret that is as good as random.
 pub(crate) fn derive(secret: &[u8], salt: &[u8], info: &str) -> SecretKey {
-    let mut key = Zeroizing::new([0; SecretKey::BYTES]);
+    let mut key = Locked::new();
     // HKDF-SHA-256 gives up to 255 blocks of 32 bytes; this asks for one.
     Hkdf::<Sha256>::new(Some(salt), secret)
-        .expand(info.as_bytes(), key.as_mut_slice())
+        .expand(info.as_bytes(), key.bytes_mut())
         .expect("one block is never too long");
     SecretKey(key)
 }

@@ -54,6 +54,12 @@ pub enum Error {
     /// An empty passphrase guards nothing.
     #[error("the passphrase is empty: choose one of several words")]
     EmptyPassphrase,
+    /// A store that needs no migration.
+    #[error("the store in {path} is in the current format: there is nothing to migrate")]
+    CurrentFormat {
+        /// The store's directory.
+        path: PathBuf,
+    },
     /// The engine refused or failed. After a failed write it is unknown whether the transaction
     /// took place: reopen the store and look.
     #[error("the {engine} engine in {path} failed to {operation}")]
@@ -68,6 +74,11 @@ pub enum Error {
         #[source]
         source: Box<EngineError>,
     },
+    /// The master key has been replaced more often than can be counted.
+    #[error(
+        "the master key of this store has been replaced as often as can be counted: back the store up and restore it into a new one"
+    )]
+    EpochsUsedUp,
     /// A key file is readable by others than its owner.
     #[error(
         "key file {path} may be read by others (mode {mode:04o}): run `chmod 600` on it, and replace the key if anybody could have read it"
@@ -192,6 +203,18 @@ pub enum Error {
         /// The directory.
         path: PathBuf,
     },
+    /// The last slot that opens is not given up: without it the store is lost.
+    #[error("slot {id} is the last that opens the store: add another one first")]
+    LastSlot {
+        /// The slot.
+        id: u32,
+    },
+    /// There is no slot of this number.
+    #[error("there is no slot {id}: `store slot list` shows those that there are")]
+    NoSuchSlot {
+        /// The number asked for.
+        id: u32,
+    },
     /// The store was written by an older version of this program; nothing was touched.
     #[error(
         "the store in {path} has format {found}, and this program writes format {current}: run `countersign store migrate`"
@@ -214,12 +237,45 @@ pub enum Error {
     /// An old master key cannot be given up: something is still sealed under it.
     #[error("not everything is sealed under the new master key yet: go on with `store rekey`")]
     ResealingUnfinished,
+    /// A slot's label that does not fit on a line.
+    #[error("a label is one line of at most {limit} bytes")]
+    SlotLabel {
+        /// The most bytes accepted.
+        limit: usize,
+    },
+    /// A damaged slot cannot be given another master key.
+    #[error(
+        "slot {id} is damaged and cannot take part: remove it with `store slot remove {id}`, and add a new one for its secret"
+    )]
+    SlotUnusable {
+        /// The slot.
+        id: u32,
+    },
+    /// The secret opens no slot that is sound, and some are not.
+    #[error(
+        "the {kind} opens none of the sound slots in {path}, and these are damaged: {}: use the secret of another slot, or restore the file from a backup",
+        Listed(.slots)
+    )]
+    SlotsDamaged {
+        /// The header file.
+        path: PathBuf,
+        /// The damaged slots.
+        slots: Vec<u32>,
+        /// What was tried.
+        kind: &'static str,
+    },
     /// A record or event larger than the store takes.
     #[error("{length} bytes are too many for one record: {limit} are accepted")]
     TooLarge {
         /// Its length in bytes.
         length: usize,
         /// The most accepted.
+        limit: usize,
+    },
+    /// There are as many slots as a header holds.
+    #[error("there are {limit} slots already: remove one first")]
+    TooManySlots {
+        /// The most that there may be.
         limit: usize,
     },
     /// The disk does not take what is to be written. Reading goes on, and so does writing once the
@@ -404,6 +460,17 @@ impl fmt::Display for HeaderFault {
             Self::Malformed => "it cannot be understood",
             Self::TooLarge => "it is too large",
         })
+    }
+}
+
+struct Listed<'a>(&'a [u32]);
+
+impl fmt::Display for Listed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (position, id) in self.0.iter().enumerate() {
+            write!(f, "{}{id}", if position == 0 { "" } else { ", " })?;
+        }
+        Ok(())
     }
 }
 

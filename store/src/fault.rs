@@ -5,7 +5,8 @@
 //! - `COUNTERSIGN_ABORT_AT_APPEND=N`: at the N-th transaction of this process, counted from 1, that
 //!   appends to a journal and whose conditions hold;
 //! - `COUNTERSIGN_ABORT_WHEN=before|after`: before anything of it reaches the engine (the default),
-//!   or after all of it is durable and before the caller learns of it.
+//!   or after all of it is durable and before the caller learns of it;
+//! - `COUNTERSIGN_ABORT_AT_STEP=N`: at the N-th step of putting a new store in the place of another.
 
 /// On which side of the append.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -51,6 +52,22 @@ impl Passage {
     #[allow(clippy::unused_self)]
     pub(crate) fn reach(&self, _moment: When) {}
 }
+
+/// Aborts the process if this is the chosen step. Between any two of them something was made durable.
+#[cfg(feature = "fault-injection")]
+pub(crate) fn step() {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    static STEPS: AtomicU64 = AtomicU64::new(0);
+    let step = STEPS.fetch_add(1, Ordering::Relaxed) + 1;
+    let chosen = std::env::var("COUNTERSIGN_ABORT_AT_STEP").ok();
+    if chosen.and_then(|chosen| chosen.parse().ok()) == Some(step) {
+        std::process::abort();
+    }
+}
+
+#[cfg(not(feature = "fault-injection"))]
+pub(crate) fn step() {}
 
 #[cfg(feature = "fault-injection")]
 fn chosen() -> Option<(u64, When)> {

@@ -2,7 +2,6 @@
 
 use argon2::{Algorithm, Argon2, Params, Version};
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
 
 use crate::crypto::SecretKey;
 use crate::error::{Error, Result};
@@ -47,6 +46,33 @@ impl KdfCost {
         }
     }
 
+    /// Memory in KiB.
+    #[must_use]
+    pub fn memory_kib(self) -> u32 {
+        self.memory_kib
+    }
+
+    /// Passes over the memory.
+    #[must_use]
+    pub fn iterations(self) -> u32 {
+        self.iterations
+    }
+
+    /// Degree of parallelism.
+    #[must_use]
+    pub fn lanes(self) -> u32 {
+        self.lanes
+    }
+
+    /// Whether a guess costs less than with the cost that new slots get: in memory, or in memory
+    /// times passes.
+    #[must_use]
+    pub fn is_below_default(self) -> bool {
+        let now = Self::default();
+        let work = |cost: Self| u64::from(cost.memory_kib) * u64::from(cost.iterations);
+        self.memory_kib < now.memory_kib || work(self) < work(now)
+    }
+
     /// The least that Argon2id can do. It protects nothing worth having: for tests, and for stores
     /// that are thrown away with their contents.
     #[must_use]
@@ -79,13 +105,17 @@ impl KdfCost {
             iterations,
             lanes,
         };
-        let mut key = Zeroizing::new([0; SecretKey::BYTES]);
-        let params =
-            Params::new(memory_kib, iterations, lanes, Some(key.len())).map_err(refused)?;
-        Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
-            .hash_password_into(passphrase, salt, key.as_mut_slice())
-            .map_err(refused)?;
-        Ok(SecretKey::from(key))
+        let params = Params::new(memory_kib, iterations, lanes, Some(SecretKey::BYTES));
+        let argon2 = Argon2::new(
+            Algorithm::Argon2id,
+            Version::V0x13,
+            params.map_err(refused)?,
+        );
+        SecretKey::made(|key| {
+            argon2
+                .hash_password_into(passphrase, salt, key)
+                .map_err(refused)
+        })
     }
 }
 
@@ -97,6 +127,20 @@ impl Default for KdfCost {
             iterations: 3,
             lanes: 4,
         }
+    }
+}
+
+impl std::fmt::Display for KdfCost {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            memory_kib,
+            iterations,
+            lanes,
+        } = self;
+        write!(
+            f,
+            "Argon2id, {memory_kib} KiB, {iterations} passes, {lanes} lanes"
+        )
     }
 }
 
@@ -150,6 +194,15 @@ mod tests {
         }
         let hostile = r#"{"memory_kib":4294967295,"iterations":1,"lanes":1}"#;
         assert!(serde_json::from_str::<KdfCost>(hostile).is_err());
+    }
+
+    #[test]
+    fn a_cost_is_low_when_a_guess_is_cheaper_than_with_the_default() {
+        assert!(KdfCost::throwaway().is_below_default());
+        assert!(!KdfCost::default().is_below_default());
+        assert!(KdfCost::new(64 * 1024, 2, 4).unwrap().is_below_default());
+        assert!(KdfCost::new(32 * 1024, 9, 4).unwrap().is_below_default());
+        assert!(!KdfCost::new(256 * 1024, 3, 4).unwrap().is_below_default());
     }
 
     #[test]

@@ -45,7 +45,7 @@ impl Lineage {
         let form: Form = serde_json::from_slice(&record.bytes).ok()?;
         Some(Self {
             id: form.id,
-            key: Arc::new(Zeroizing::new(form.key).into()),
+            key: Arc::new(SecretKey::from_slice(&form.key)?),
         })
     }
 
@@ -86,23 +86,35 @@ impl std::fmt::Debug for Lineage {
 }
 
 impl Store {
+    /// Which store this is, if it was ever asked.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`], [`Error::Engine`].
+    pub fn known_lineage(&self) -> Result<Option<Lineage>> {
+        let Some(record) = self.read(STORE_COLLECTION, LINEAGE)? else {
+            return Ok(None);
+        };
+        let lineage = Lineage::from_record(STORE_COLLECTION, &record);
+        lineage.map(Some).ok_or_else(|| {
+            Damage {
+                place: Place::Record {
+                    collection: STORE_COLLECTION.to_owned(),
+                    id: LINEAGE.to_owned(),
+                },
+                fault: Fault::Malformed,
+            }
+            .into()
+        })
+    }
+
     /// Which store this is. Made when it is first asked for.
     ///
     /// # Errors
     /// [`Error::Damaged`], [`Error::Engine`], [`Error::Random`].
     pub fn lineage(&self) -> Result<Lineage> {
         loop {
-            if let Some(record) = self.read(STORE_COLLECTION, LINEAGE)? {
-                return Lineage::from_record(STORE_COLLECTION, &record).ok_or_else(|| {
-                    Damage {
-                        place: Place::Record {
-                            collection: STORE_COLLECTION.to_owned(),
-                            id: LINEAGE.to_owned(),
-                        },
-                        fault: Fault::Malformed,
-                    }
-                    .into()
-                });
+            if let Some(lineage) = self.known_lineage()? {
+                return Ok(lineage);
             }
             let mut form = Form {
                 id: [0; 16],

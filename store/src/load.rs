@@ -7,10 +7,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::backup::Item;
+use crate::engine::ENGINE_DIR;
 use crate::error::Result;
+use crate::fault::step;
 use crate::files::{self, IoContext};
+use crate::header::{HEADER_FILE, Header};
+use crate::lock::LOCK_FILE;
 use crate::secret::Unlock;
-use crate::store::{InitOptions, Store};
+use crate::store::{InitOptions, Store, UNFINISHED_FILE};
 use crate::transaction::{Operation, Transaction};
 use crate::vault::{Entry, Record};
 
@@ -37,10 +41,10 @@ impl Loader {
     /// # Errors
     /// As [`Store::init`].
     pub fn begin(dir: &Path, unlock: &Unlock, options: &InitOptions, after: u64) -> Result<Self> {
-        if dir.join(LOADING_FILE).symlink_metadata().is_ok() {
-            fs::remove_dir_all(dir).while_trying("remove the unfinished store", dir)?;
-        }
+        clear(dir)?;
+        step();
         let store = Store::init_marked(dir, unlock, options, Some(LOADING_FILE))?;
+        step();
         Ok(Self {
             store,
             dir: dir.to_owned(),
@@ -87,7 +91,9 @@ impl Loader {
         let mut transaction = std::mem::take(&mut self.pending);
         transaction.after = self.after;
         self.bytes = 0;
-        self.store.transact(transaction)
+        self.store.transact(transaction)?;
+        step();
+        Ok(())
     }
 
     /// The store, full and durable; from here on it opens.
@@ -102,9 +108,40 @@ impl Loader {
             after: self.after,
             ..last
         })?;
+        step();
         let mark = self.dir.join(LOADING_FILE);
         fs::remove_file(&mark).while_trying("remove", &mark)?;
         files::sync_dir(&self.dir)?;
+        step();
         Ok(self.store)
     }
+}
+
+/// Removes what an interrupted loader left in `dir`, and nothing else: without its header first, so that it can be taken
+/// for a store at no moment, and with its mark last, so that it is recognised until it is gone.
+fn clear(dir: &Path) -> Result<()> {
+    let mark = dir.join(LOADING_FILE);
+    let marked = mark.symlink_metadata().is_ok();
+    // It was interrupted before it had its mark.
+    let begun = !Header::exists(dir) && dir.join(UNFINISHED_FILE).symlink_metadata().is_ok();
+    if !marked && !begun {
+        return Ok(());
+    }
+    let header = dir.join(HEADER_FILE);
+    let engine = dir.join(ENGINE_DIR);
+    let gone = |removed: std::io::Result<()>| match removed {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    };
+    gone(fs::remove_file(&header)).while_trying("remove", &header)?;
+    files::sync_dir(dir)?;
+    step();
+    gone(fs::remove_dir_all(&engine)).while_trying("remove", &engine)?;
+    step();
+    for name in [UNFINISHED_FILE, LOCK_FILE] {
+        let path = dir.join(name);
+        gone(fs::remove_file(&path)).while_trying("remove", &path)?;
+    }
+    gone(fs::remove_file(&mark)).while_trying("remove", &mark)?;
+    fs::remove_dir(dir).while_trying("remove", dir)
 }

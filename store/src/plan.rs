@@ -39,14 +39,10 @@ pub(crate) struct Planned {
 }
 
 impl<'s> Plan<'s> {
-    pub(crate) fn new(view: Snapshot<'s>) -> Result<Self> {
-        Self::after(view, 0)
-    }
-
-    /// The same; `transactions` is the least number of them that there have been.
-    pub(crate) fn after(view: Snapshot<'s>, transactions: u64) -> Result<Self> {
+    /// `after` is the least number of transactions that there have been.
+    pub(crate) fn new(view: Snapshot<'s>, after: u64) -> Result<Self> {
         let mut root = view.root()?.clone();
-        root.transactions = root.transactions.max(transactions) + 1;
+        root.transactions = root.transactions.max(after) + 1;
         let top = root.top;
         Ok(Self {
             edit: Edit::new(view, top),
@@ -180,8 +176,8 @@ impl<'s> Plan<'s> {
             }
             (Some(bytes), old) => {
                 let id = old.map_or_else(new_id, |old| Ok(old.to.id))?;
-                let next = version.unwrap_or(found.unwrap_or(0) + 1);
-                self.put(id, name, next, bytes)
+                let version = version.unwrap_or(found.unwrap_or(0) + 1);
+                self.put(id, name, version, bytes)
             }
         }
     }

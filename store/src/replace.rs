@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use crate::error::{Error, Result};
+use crate::fault::step;
 use crate::files::{self, IoContext};
 use crate::header::Header;
 use crate::load::LOADING_FILE;
@@ -40,15 +41,19 @@ pub fn replace_store(path: &Path, fresh: &Path) -> Result<Replaced> {
         });
     }
     let _fresh = Lock::take(fresh)?;
+    step();
     if path.symlink_metadata().is_err() {
         rename(fresh, path, RenameFlags::NOREPLACE)?;
         files::sync_parent(path)?;
+        step();
         return Ok(Replaced { kept: None });
     }
     let _old = Lock::take(path)?;
     rename(fresh, path, RenameFlags::EXCHANGE)?;
     files::sync_parent(path)?;
+    step();
     let kept = set_aside(fresh, path)?;
+    step();
     Ok(Replaced { kept: Some(kept) })
 }
 

@@ -96,7 +96,7 @@ impl Inner {
         })?;
         let over = entries.len() < limit.max(1);
         let values = view.values(&entries)?;
-        let mut plan = Plan::new(view)?;
+        let mut plan = Plan::new(view, 0)?;
         for (entry, value) in entries.iter().zip(values) {
             match plan.view().open(entry, value.as_deref()) {
                 Ok(_) if value.as_deref().and_then(epoch_of) == Some(newest) => {}
@@ -138,8 +138,6 @@ impl Inner {
 
     /// From now on everything is sealed under this master key; what the ones before sealed is still
     /// opened.
-    // `store rekey` will call this and the next.
-    #[allow(dead_code)]
     pub(crate) fn add_master(&self, master: &SecretKey, epoch: Epoch) {
         let _writing = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let mut vault = self.vault.write().unwrap_or_else(PoisonError::into_inner);
@@ -150,7 +148,6 @@ impl Inner {
     ///
     /// # Errors
     /// [`Error::ResealingUnfinished`] when something is still sealed under another.
-    #[allow(dead_code)]
     pub(crate) fn forget_old_masters(&self) -> Result<()> {
         let _writing = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let view = Snapshot::new(self, Access::Writer)?;

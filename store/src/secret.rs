@@ -21,7 +21,10 @@ pub(crate) const KEY_FILE_DIGITS: usize = 2 * KEY_BYTES;
 pub enum Unlock {
     /// Something that a person remembers; stretched by Argon2id.
     Passphrase(Passphrase),
-    /// Something that a service is given, such as a service manager's credential.
+    /// A passphrase that a service manager hands over. It opens what the same text opens when it is
+    /// typed; a slot that is made with it says where it comes from.
+    Credential(Passphrase),
+    /// Random bytes in a file.
     KeyFile(KeyFile),
 }
 
@@ -30,7 +33,16 @@ impl Unlock {
     pub(crate) fn noun(&self) -> &'static str {
         match self {
             Self::Passphrase(_) => "passphrase",
+            Self::Credential(_) => "credential",
             Self::KeyFile(_) => "key file",
+        }
+    }
+
+    /// Whether it is a text of no length, which guards nothing.
+    pub(crate) fn is_empty(&self) -> bool {
+        match self {
+            Self::Passphrase(text) | Self::Credential(text) => text.is_empty(),
+            Self::KeyFile(_) => false,
         }
     }
 
@@ -40,6 +52,7 @@ impl Unlock {
     pub fn encode(&self) -> Zeroizing<Vec<u8>> {
         let (kind, secret) = match self {
             Self::Passphrase(passphrase) => (PASSPHRASE, passphrase.as_bytes()),
+            Self::Credential(passphrase) => (CREDENTIAL, passphrase.as_bytes()),
             Self::KeyFile(key) => (KEY_FILE, key.as_bytes()),
         };
         let mut bytes = Zeroizing::new(Vec::with_capacity(1 + secret.len()));
@@ -52,11 +65,13 @@ impl Unlock {
     #[must_use]
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         let (kind, secret) = bytes.split_first()?;
+        let text = || {
+            let text = std::str::from_utf8(secret).ok()?.to_owned();
+            Some(Passphrase::new(text.into()))
+        };
         match *kind {
-            PASSPHRASE => {
-                let text = std::str::from_utf8(secret).ok()?.to_owned();
-                Some(Self::Passphrase(Passphrase::new(text.into())))
-            }
+            PASSPHRASE => Some(Self::Passphrase(text()?)),
+            CREDENTIAL => Some(Self::Credential(text()?)),
             KEY_FILE => {
                 let mut key = Zeroizing::new([0; KEY_BYTES]);
                 (secret.len() == key.len()).then(|| key.copy_from_slice(secret))?;
@@ -69,6 +84,7 @@ impl Unlock {
 
 // The first byte of an encoded secret.
 const PASSPHRASE: u8 = b'p';
+const CREDENTIAL: u8 = b'c';
 const KEY_FILE: u8 = b'k';
 
 /// A passphrase, as typed. Its bytes are used as they are: no trimming, no Unicode normalisation.

@@ -5,29 +5,27 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use crate::crypto::{self, Nonce, SecretKey};
+use crate::crypto::{self, Nonce};
 use crate::engine::{Change, ENGINE_DIR, Engine, EngineError, EngineKind};
 use crate::error::{Error, Result};
 use crate::fault::{Passage, When};
 use crate::files::{self, IoContext};
-use crate::header::{Header, Unverified};
+use crate::header::{HEADER_FILE, Header, Unverified};
 use crate::index::Cache;
 use crate::kdf::KdfCost;
+use crate::keyring::Keyring;
 use crate::load::LOADING_FILE;
 use crate::lock::{LOCK_FILE, Lock};
 use crate::obstacle::Obstacle;
 use crate::plan::{Plan, Planned};
 use crate::secret::Unlock;
-use crate::slot::{Slot, SlotInfo};
+use crate::slot::{SlotInfo, SlotOptions};
 use crate::snapshot::{Access, Snapshot};
 use crate::transaction::Transaction;
-use crate::vault::{CANARY_KEY, Epoch, ROOT_KEY, Resealing, Root, Vault};
-
-/// The number of a store's first master key.
-const FIRST: Epoch = 1;
+use crate::vault::{CANARY_KEY, ROOT_KEY, Resealing, Root, Vault};
 
 /// There while a store is being made: what is found beside it was never in use.
-const UNFINISHED_FILE: &str = "unfinished";
+pub(crate) const UNFINISHED_FILE: &str = "unfinished";
 
 /// How a new store is made.
 #[derive(Debug, Clone, Copy, Default)]
@@ -36,6 +34,19 @@ pub struct InitOptions {
     pub engine: EngineKind,
     /// What a guess at the passphrase costs; of no effect for a key file.
     pub kdf: KdfCost,
+    /// Now, in seconds since 1970, if it is to be recorded when the first slot was made.
+    pub since: Option<i64>,
+}
+
+impl InitOptions {
+    /// The options for the first slot.
+    pub(crate) fn slot(&self) -> SlotOptions {
+        SlotOptions {
+            label: String::new(),
+            since: self.since,
+            kdf: self.kdf,
+        }
+    }
 }
 
 /// An open store. Clones share it; it is closed, and may be opened by others, when the last is
@@ -52,6 +63,7 @@ pub struct Store {
 pub(crate) struct Inner {
     // The order matters: the engine must be closed before the lock is given up.
     pub(crate) engine: Box<dyn Engine>,
+    pub(crate) keyring: Keyring,
     /// Changes when the master key is replaced, under the writer's lock.
     pub(crate) vault: RwLock<Arc<Vault>>,
     pub(crate) cache: Cache,
@@ -103,10 +115,8 @@ impl Store {
             });
         }
         // Before anything is written, since this is what may be refused.
-        let master = SecretKey::random()?;
-        let mut store_id = [0; 16];
-        crypto::fill(&mut store_id)?;
-        let slot = Slot::seal(1, &master, unlock, options.kdf, &store_id)?;
+        let kind = options.engine;
+        let keyring = Keyring::create(dir, kind, unlock, &options.slot())?;
 
         make_room(dir)?;
         let lock = Lock::take(dir)?;
@@ -120,21 +130,19 @@ impl Store {
         if let Some(mark) = mark {
             files::write_private(&dir.join(mark), b"")?;
         }
-        let kind = options.engine;
         let engine_dir = dir.join(ENGINE_DIR);
         files::create_private_dir(&engine_dir)?;
         let engine = kind
             .create(&engine_dir)
             .map_err(|source| engine_error(kind, dir, "be created", source))?;
-        let vault = Vault::new(&master, FIRST, &store_id);
-        let (_, root) = vault.seal_root(&Root {
+        let inner = Inner::new(engine, keyring, dir, lock);
+        let (_, root) = inner.vault().seal_root(&Root {
             resealing: Resealing {
-                whole: FIRST,
+                whole: inner.vault().newest(),
                 ..Resealing::default()
             },
             ..Root::default()
         })?;
-        let inner = Inner::new(engine, vault, store_id, kind, dir, lock);
         inner.apply(&[Change {
             key: ROOT_KEY.to_vec(),
             value: Some(root),
@@ -143,12 +151,7 @@ impl Store {
         files::sync_dir(&engine_dir)?;
 
         // Last: with the header in place the store exists.
-        Header {
-            engine: kind,
-            store_id,
-            slots: vec![slot],
-        }
-        .write(dir, &master)?;
+        inner.put_header(&inner.keyring.encode()?)?;
         fs::remove_file(&unfinished).while_trying("remove", &unfinished)?;
         files::sync_dir(dir)?;
         Ok(Self {
@@ -178,17 +181,16 @@ impl Store {
         // used, and once under it, since it may have been replaced in between.
         Unverified::read(dir)?;
         let lock = Lock::take(dir)?;
-        let (header, master) = Unverified::read(dir)?.open(dir, unlock)?;
+        let keyring = Keyring::open(dir, unlock)?;
         let unfinished = dir.join(UNFINISHED_FILE);
         if unfinished.symlink_metadata().is_ok() {
             fs::remove_file(&unfinished).while_trying("remove", &unfinished)?;
         }
-        let kind = header.engine;
+        let kind = keyring.engine();
         let engine = kind
             .open(&dir.join(ENGINE_DIR))
             .map_err(|source| engine_error(kind, dir, "open", source))?;
-        let vault = Vault::new(&master, FIRST, &header.store_id);
-        let inner = Inner::new(engine, vault, header.store_id, kind, dir, lock);
+        let inner = Inner::new(engine, keyring, dir, lock);
         inner.sing()?;
         Ok(Self {
             inner: Arc::new(inner),
@@ -246,8 +248,7 @@ impl Store {
     pub fn transact(&self, transaction: Transaction) -> Result<()> {
         let inner = &*self.inner;
         let _writing = inner.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        let view = Snapshot::new(inner, Access::Writer)?;
-        let mut plan = Plan::after(view, transaction.after)?;
+        let mut plan = Plan::new(Snapshot::new(inner, Access::Writer)?, transaction.after)?;
         for operation in &transaction.operations {
             plan.add(operation)?;
         }
@@ -272,21 +273,15 @@ impl std::fmt::Debug for Store {
 }
 
 impl Inner {
-    pub(crate) fn new(
-        engine: Box<dyn Engine>,
-        vault: Vault,
-        store_id: [u8; 16],
-        kind: EngineKind,
-        dir: &Path,
-        lock: Lock,
-    ) -> Self {
+    pub(crate) fn new(engine: Box<dyn Engine>, keyring: Keyring, dir: &Path, lock: Lock) -> Self {
         Self {
             engine,
-            vault: RwLock::new(Arc::new(vault)),
+            vault: RwLock::new(Arc::new(keyring.vault())),
             cache: Cache::default(),
-            store_id,
+            store_id: keyring.store_id(),
             known: Mutex::default(),
-            kind,
+            kind: keyring.engine(),
+            keyring,
             dir: dir.to_owned(),
             writer: Mutex::new(()),
             gate: RwLock::new(()),
@@ -339,10 +334,20 @@ impl Inner {
             .map_err(|source| self.failed_to("write", source))
     }
 
+    /// The keys in force.
+    fn vault(&self) -> Arc<Vault> {
+        let vault = self.vault.read().unwrap_or_else(PoisonError::into_inner);
+        vault.clone()
+    }
+
+    /// Puts a header in its place, as a whole, durably.
+    pub(crate) fn put_header(&self, text: &[u8]) -> Result<()> {
+        files::replace(&self.dir.join(HEADER_FILE), text)
+    }
+
     /// Writes a canary and looks whether it comes back.
     pub(crate) fn sing(&self) -> Result<()> {
-        let vault = self.vault.read().unwrap_or_else(PoisonError::into_inner);
-        let vault = vault.clone();
+        let vault = self.vault();
         let mut song = [0; 32];
         crypto::fill(&mut song)?;
         let value = Some(vault.seal_canary(&song)?);

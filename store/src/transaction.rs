@@ -132,6 +132,13 @@ impl Transaction {
         })
     }
 
+    /// Has the store count this transaction as one that follows on that many: for a store that goes on in the place of
+    /// another.
+    pub fn go_on_after(&mut self, transactions: u64) -> &mut Self {
+        self.after = transactions;
+        self
+    }
+
     pub(crate) fn push(&mut self, operation: Operation) -> &mut Self {
         self.operations.push(operation);
         self

@@ -50,6 +50,21 @@ pub enum Mark {
     Compromised,
 }
 
+impl Mark {
+    fn kind(self) -> u8 {
+        match self {
+            Self::Destroyed => 1,
+            Self::Compromised => 2,
+        }
+    }
+
+    fn of_kind(kind: u8) -> Option<Self> {
+        [Self::Destroyed, Self::Compromised]
+            .into_iter()
+            .find(|mark| mark.kind() == kind)
+    }
+}
+
 /// Why a witness cannot be asked.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -120,11 +135,16 @@ impl Witness {
         path.symlink_metadata().is_ok()
     }
 
-    /// Makes a new one, which knows that there have been `transactions`.
+    /// Makes a new one, which knows that there have been `transactions`, and which keys are dead already.
     ///
     /// # Errors
     /// [`WitnessError::Io`], when it exists too.
-    pub fn create(path: &Path, lineage: &Lineage, transactions: u64) -> Result<Self, WitnessError> {
+    pub fn create(
+        path: &Path,
+        lineage: &Lineage,
+        transactions: u64,
+        dead: &[([u8; 32], Mark)],
+    ) -> Result<Self, WitnessError> {
         // Written beside and renamed: half a witness would be taken for a damaged one.
         let draft = path.with_extension("new");
         let _ = std::fs::remove_file(&draft);
@@ -132,6 +152,12 @@ impl Witness {
         let mut bytes = first_frame(lineage).to_vec();
         bytes.extend(seal(&key, 1, &[0; TAG], transactions, 0, &[0; 32])?);
         bytes.extend(seal(&key, 2, &[0; TAG], 0, 0, &[0; 32])?);
+        let mut before = [0; TAG];
+        for (place, (name, mark)) in (FIRST..).zip(dead) {
+            let frame = seal(&key, place, &before, transactions, mark.kind(), name)?;
+            before = tag(&frame);
+            bytes.extend(frame);
+        }
         files::write_private(&draft, &bytes)?;
         rustix::fs::renameat_with(
             rustix::fs::CWD,
@@ -234,12 +260,8 @@ impl Witness {
     /// # Errors
     /// [`WitnessError::Io`].
     pub fn bury(&mut self, key: &[u8; 32], mark: Mark) -> Result<(), WitnessError> {
-        let kind = match mark {
-            Mark::Destroyed => 1,
-            Mark::Compromised => 2,
-        };
         let place = self.frames.max(FIRST);
-        let frame = seal(&self.key, place, &self.last, self.mark, kind, key)?;
+        let frame = seal(&self.key, place, &self.last, self.mark, mark.kind(), key)?;
         self.write(place, &frame)?;
         self.frames = place + 1;
         self.last = tag(&frame);
@@ -256,11 +278,7 @@ impl Witness {
             let frame = self.read(place)?;
             let (_, kind, key) =
                 open(&self.key, place, &before, &frame).ok_or_else(|| self.damaged())?;
-            let mark = match kind {
-                1 => Mark::Destroyed,
-                2 => Mark::Compromised,
-                _ => return Err(self.damaged()),
-            };
+            let mark = Mark::of_kind(kind).ok_or_else(|| self.damaged())?;
             visit(key, mark);
             before = tag(&frame);
         }

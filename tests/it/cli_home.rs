@@ -155,6 +155,16 @@ impl Home {
         (code.unwrap_or_else(|| panic!("{output:?}")), shown)
     }
 
+    /// The same for one question whose answer is shown as it is typed.
+    pub(crate) fn at_terminal_echoing(
+        &self,
+        arguments: &[&str],
+        ask: &str,
+        say: &str,
+    ) -> (i32, String) {
+        self.at_terminal(arguments, &[], &[(ask, say)])
+    }
+
     /// Starts the daemon and returns when it answers.
     pub(crate) fn start_daemon(&mut self) {
         self.start_daemon_with(&[]);

@@ -53,11 +53,26 @@ mod quick_start;
 /// Making and opening a store.
 mod cli_store;
 
+/// Backups, taken, looked into and refused.
+mod backup;
+
+/// What comes back from a backup after a rotation, and what must not.
+mod restore;
+
+/// Stores of older and newer versions.
+mod migrate;
+
 /// The command line and the daemon.
 mod cli_daemon;
 
 /// Daemons that have no secret at hand.
 mod sealed;
+
+/// Several secrets that open one store.
+mod slots;
+
+/// The master key is replaced.
+mod rekey;
 
 /// Exit codes, JSON, help, completions.
 mod cli_output;

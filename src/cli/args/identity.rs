@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::Slot;
+use super::{Person, Slot};
 use crate::{
     cli::exit::HELP,
     model::{IdentityName, IssuerName, KeyAlgorithm, PolicyName},
@@ -39,6 +39,17 @@ pub enum IdentityCommand {
         /// Which generation.
         #[arg(long, short, value_enum, default_value_t = Slot::Current)]
         generation: Slot,
+    },
+    /// Put back into force what a restore has suspended: when the wire accepts it, or on your word.
+    #[command(after_help = HELP)]
+    Reinstate {
+        /// Whose.
+        identity: IdentityName,
+        #[command(flatten)]
+        person: Person,
+        /// Answer for it yourself, in place of the wire, and say why: recorded in the store.
+        #[arg(long)]
+        reason: Option<String>,
     },
     /// Take in the chain that the partner's authority has signed; it must match the pending key.
     #[command(after_help = HELP)]

@@ -1,6 +1,7 @@
 //! The arguments. Help, man pages and completions are made from this one definition.
 
 mod audit;
+mod backup;
 mod identity;
 mod store;
 
@@ -9,8 +10,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(super) use audit::{AuditCommand, AuditVerify};
+pub(super) use backup::{AcceptRollback, BackupCommand, OpenBackup, StoreBackup, StoreRestore};
 pub(super) use identity::IdentityCommand;
-pub(super) use store::{Engine, SecretSource, StoreCommand, StoreInit};
+pub(super) use store::{Engine, SecretSource, SlotCommand, SlotSecret, StoreCommand, StoreInit};
 
 use super::exit::HELP;
 use crate::{

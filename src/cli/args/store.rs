@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::{AcceptRollback, StoreBackup, StoreRestore};
 use crate::cli::exit::HELP;
 
 #[derive(Debug, Subcommand)]
@@ -15,12 +16,89 @@ pub enum StoreCommand {
     /// Read everything, and name what is damaged.
     #[command(after_help = HELP)]
     Verify,
+    /// Write everything that the store holds into a file, encrypted to somebody else; also while a daemon runs.
+    #[command(after_help = HELP)]
+    Backup(StoreBackup),
+    /// Put a backup in the place of the store, or say what that would change. The store that is there is kept.
+    #[command(after_help = HELP)]
+    Restore(StoreRestore),
+    /// Bring a store of an older version to the format of this one. The old store is kept beside it.
+    #[command(after_help = HELP)]
+    Migrate,
+    /// Go on with a store that was put back to an older state than its witness knows.
+    #[command(after_help = HELP)]
+    AcceptRollback(AcceptRollback),
     /// Hand the secret to a daemon that waits for it, so that it opens the store and serves.
     #[command(after_help = HELP)]
     Unlock(SecretSource),
     /// Have the daemon close the store, and wait until it is unlocked again.
     #[command(after_help = HELP)]
     Seal,
+    /// What opens the store: slots, each with a secret of its own.
+    #[command(subcommand)]
+    Slot(SlotCommand),
+    /// Replace the master key and seal everything anew under it. May be interrupted; run again, it goes on.
+    #[command(after_help = HELP)]
+    Rekey,
+}
+
+#[derive(Debug, Subcommand)]
+#[allow(missing_docs)]
+pub enum SlotCommand {
+    /// List the slots: kind, label, cost, since when.
+    #[command(after_help = HELP)]
+    List,
+    /// Let one more secret open the store. Without a file, a passphrase is asked for at the terminal.
+    #[command(after_help = HELP)]
+    Add {
+        /// What to call it: whose it is, or where it is kept.
+        #[arg(long, default_value = "")]
+        label: String,
+        #[command(flatten)]
+        secret: SlotSecret,
+    },
+    /// Give a slot another secret, or seal its secret at the present cost.
+    #[command(after_help = HELP)]
+    Change {
+        /// Its number.
+        slot: u32,
+        /// What to call it from now on.
+        #[arg(long)]
+        label: Option<String>,
+        /// Keep the secret, and make each guess at it as dear as it is for a new slot.
+        #[arg(long, conflicts_with = "new_key_file")]
+        same_secret: bool,
+        #[command(flatten)]
+        secret: SlotSecret,
+    },
+    /// Let the secret of a slot open the store no more. Asks first; the last slot stays.
+    #[command(after_help = HELP)]
+    Remove {
+        /// Its number.
+        slot: u32,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+/// The secret of a slot; with nothing said, a passphrase from the terminal.
+#[derive(Args, Debug, Default)]
+#[group(multiple = false)]
+#[allow(missing_docs)]
+pub struct SlotSecret {
+    /// Take the passphrase from a file that only we can read.
+    #[arg(long, value_name = "FILE")]
+    pub passphrase_file: Option<PathBuf>,
+    /// Take the passphrase from the file that a service manager hands over as a credential.
+    #[arg(long, value_name = "FILE")]
+    pub credential_file: Option<PathBuf>,
+    /// Take the key from a key file that is there.
+    #[arg(long, value_name = "FILE")]
+    pub key_file: Option<PathBuf>,
+    /// Make a key file there.
+    #[arg(long, value_name = "FILE")]
+    pub new_key_file: Option<PathBuf>,
 }
 
 /// Where the secret comes from. With nothing said: from where the configuration says, or the terminal.

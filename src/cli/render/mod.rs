@@ -1,8 +1,11 @@
 //! Replies as text for people: tables that line up, times as "in 12 days (2026-12-05)".
 
 pub(super) mod audit;
+mod keyring;
 mod probe;
 mod standing;
+
+pub(super) use keyring::{keyring, slot_in_words};
 
 use std::fmt::Write;
 

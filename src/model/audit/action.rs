@@ -86,7 +86,7 @@ pub enum Action {
         /// How far it is.
         stage: Stage,
     },
-    /// A backup was written.
+    /// A backup is being written, with every private key in it; with a digest: it was written to its end.
     BackupWritten {
         /// Where to.
         to: Line,
@@ -99,9 +99,22 @@ pub enum Action {
     StoreRestored {
         /// Which backup.
         from: Line,
-        /// When the backup was made.
-        made: Timestamp,
+        /// When the backup was made, in its own words.
+        made: Line,
+        /// By whom.
+        decided_by: Line,
         /// What the operator stated, where a statement was needed.
+        reason: Line,
+    },
+    /// A store that is older than its witness was accepted as it is.
+    RollbackAccepted {
+        /// How many transactions it had seen.
+        store: u64,
+        /// How many its witness knew of.
+        witness: u64,
+        /// By whom.
+        decided_by: Line,
+        /// Why.
         reason: Line,
     },
     /// The store was brought to another format.
@@ -186,6 +199,19 @@ pub enum Action {
         generation: GenerationNumber,
         /// SHA-256 of the SubjectPublicKeyInfo.
         key: KeyId,
+    },
+    /// A key that a restore had suspended is in force again.
+    KeyReinstated {
+        /// Whose.
+        identity: IdentityName,
+        /// Which generation.
+        generation: GenerationNumber,
+        /// SHA-256 of the SubjectPublicKeyInfo.
+        key: KeyId,
+        /// By whom; `None` when the wire has spoken for it.
+        decided_by: Option<Line>,
+        /// Why: their words, or what the wire said.
+        reason: Line,
     },
     /// A key is no longer presented.
     KeyDeactivated {

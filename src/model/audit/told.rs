@@ -23,7 +23,7 @@ pub fn told(before: Option<&Rotation>, after: &Rotation, fact: &Fact) -> Vec<Act
             destinations: scope.destinations.clone(),
             connectors: scope.connectors.keys().cloned().collect(),
         }),
-        Fact::Started { .. } | Fact::Failed { .. } => {}
+        Fact::Started { .. } | Fact::Failed { .. } | Fact::Held { .. } => {}
         Fact::Succeeded { step, output } => {
             actions.extend(succeeded(before, after, step, output));
         }

@@ -59,6 +59,7 @@ impl fmt::Display for Fact {
             } => {
                 write!(f, "{by} waived the {gate} of {destination}: {reason}")
             }
+            Self::Held { why } => write!(f, "held: {why}"),
             Self::Decided {
                 decision: Decision::Abandon,
                 by,

@@ -334,6 +334,11 @@ pub enum Fact {
         /// Why.
         reason: String,
     },
+    /// The rotation may have gone further than is known here: nothing is done before an operator says `retry`.
+    Held {
+        /// Why, in a sentence.
+        why: String,
+    },
     /// An operator decided.
     Decided {
         /// What.

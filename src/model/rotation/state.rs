@@ -132,6 +132,8 @@ pub struct Rotation {
     pub in_doubt: Option<Step>,
     /// Steps that fail.
     pub troubles: BTreeMap<Step, Trouble>,
+    /// Since when, and why, nothing is done before an operator has spoken.
+    pub held: Option<(Timestamp, String)>,
     /// An operator wants it stopped.
     pub ending: Option<Ending>,
     /// The end.

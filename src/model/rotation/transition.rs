@@ -48,6 +48,7 @@ impl Rotation {
             connectors: Default::default(),
             in_doubt: None,
             troubles: Default::default(),
+            held: None,
             ending: None,
             outcome: None,
             last_event: event.at,
@@ -147,6 +148,7 @@ impl Rotation {
                 };
                 self.leg(destination, event)?.waivers.push(waiver);
             }
+            Fact::Held { why } => self.held = Some((event.at, why.clone())),
             Fact::Decided {
                 decision,
                 by,
@@ -351,6 +353,8 @@ impl Rotation {
         if let Some(obstacle) = self.obstacle_to(decision) {
             return Err(self.illegal(&event.fact, obstacle));
         }
+        // Whatever an operator decides, somebody has looked.
+        self.held = None;
         match decision {
             Decision::Retry => self.troubles.clear(),
             Decision::Abandon | Decision::RollBack => {

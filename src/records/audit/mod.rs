@@ -19,12 +19,15 @@ pub use reading::LogLine;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use countersign_store::Transaction;
+use countersign_store::{Mark, Transaction};
 use jiff::Timestamp;
 
 use self::state::State;
 use super::{Batch, Records, RecordsError};
-use crate::model::audit::{Action, Author, Digest};
+use crate::model::{
+    KeyId,
+    audit::{Action, Author, Digest},
+};
 
 /// The journal.
 const STREAM: &str = "audit";
@@ -58,11 +61,12 @@ impl Log {
 impl Records {
     /// Writes a batch, and what it tells: all of it, durably, or nothing.
     pub fn commit(&self, author: &Author, at: Timestamp, batch: Batch) -> Result<(), RecordsError> {
-        let (transaction, told) = batch.into_parts();
+        let (transaction, graves, told) = batch.into_parts();
         if told.is_empty() {
-            return Ok(self.store().transact(transaction)?);
+            return self.transact(transaction, &graves);
         }
-        self.append(author, at, transaction, told).map(drop)
+        self.append(author, at, transaction, &graves, told)
+            .map(drop)
     }
 
     /// Tells of something that changes nothing else in the store. Its number in the log.
@@ -72,7 +76,7 @@ impl Records {
         at: Timestamp,
         action: Action,
     ) -> Result<u64, RecordsError> {
-        self.append(author, at, Transaction::new(), vec![action])
+        self.append(author, at, Transaction::new(), &[], vec![action])
     }
 
     /// Tells of something together with whatever is told next: for what matters only if something follows.
@@ -88,7 +92,7 @@ impl Records {
     pub fn sign_log_when_due(&self, author: &Author, now: Timestamp) -> Result<(), RecordsError> {
         let due = State::known(&mut self.log.state(), self)?.is_some_and(|state| state.is_due(now));
         if due {
-            self.append(author, now, Transaction::new(), Vec::new())?;
+            self.append(author, now, Transaction::new(), &[], Vec::new())?;
         }
         Ok(())
     }
@@ -115,6 +119,7 @@ impl Records {
         author: &Author,
         now: Timestamp,
         mut transaction: Transaction,
+        graves: &[(KeyId, Mark)],
         told: Vec<Action>,
     ) -> Result<u64, RecordsError> {
         let mut guard = self.log.state();
@@ -134,7 +139,7 @@ impl Records {
         }
         state.sign_when_due(&mut transaction, author, now)?;
         state.end(&mut transaction);
-        self.store().transact(transaction)?;
+        self.transact(transaction, graves)?;
         waiting.clear();
         *guard = Some(state.written());
         Ok(number)

@@ -122,6 +122,9 @@ impl Deciding<'_> {
         if let Some((_, outcome)) = rotation.outcome {
             return (Next::Finished { outcome }, none);
         }
+        if let Some((since, why)) = &rotation.held {
+            return (self.held(*since, why), none);
+        }
         if let Some(step) = &rotation.in_doubt {
             return (Next::Run { step: step.clone() }, none);
         }
@@ -217,6 +220,18 @@ impl Deciding<'_> {
         }
         // Every leg is through.
         self.attempt(Step::Destroy)
+    }
+
+    fn held(&self, since: Timestamp, why: &str) -> Next {
+        let identity = self.rotation.identity();
+        Next::AwaitOperator {
+            question: why.to_owned(),
+            answers: std::iter::once(format!("countersign rotation retry {identity}"))
+                .chain(self.giving_up())
+                .collect(),
+            since,
+            again: None,
+        }
     }
 
     fn ending(&self) -> Next {

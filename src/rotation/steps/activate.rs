@@ -8,7 +8,7 @@ use crate::{
     delivery::{Handover, Publisher},
     exchange::Mailer,
     model::{
-        Activation, ConnectorName, GenerationNumber, IdentityName,
+        Activation, ConnectorName, GenerationNumber, IdentityName, KeyState, Role,
         rotation::{Output, Rotation},
     },
     pki::Credentials,
@@ -44,6 +44,7 @@ impl<M: Mailer, P: Prober, B: Publisher> Driver<'_, M, P, B> {
         connector: &ConnectorName,
         generation: GenerationNumber,
     ) -> Result<Done, StepError> {
+        self.refuse_suspended(rotation, generation)?;
         let credentials = credentials(self.records, rotation.identity(), generation)?;
         let handover = handover(
             rotation.identity(),
@@ -66,6 +67,30 @@ impl<M: Mailer, P: Prober, B: Publisher> Driver<'_, M, P, B> {
             at,
         });
         Ok((Output::Published { activation }, Batch::new()))
+    }
+}
+
+impl<M, P, B> Driver<'_, M, P, B> {
+    /// What a restore has suspended is presented to nobody before it was spoken for.
+    fn refuse_suspended(
+        &self,
+        rotation: &Rotation,
+        generation: GenerationNumber,
+    ) -> Result<(), StepError> {
+        let name = rotation.identity();
+        let found = self.records.generation(name, generation)?;
+        if found.is_some_and(|found| found.value.key_state == KeyState::Suspended) {
+            return Err(StepError::permanent(
+                format!(
+                    "generation {generation} is suspended since the store was restored from a backup"
+                ),
+                format!(
+                    "countersign identity reinstate {name}, then countersign rotation retry {name}"
+                ),
+                Role::Ops,
+            ));
+        }
+        Ok(())
     }
 }
 

@@ -54,6 +54,15 @@ impl BackupRecipients {
             .map(Self::Recipients)
     }
 
+    /// Their names; a passphrase has none.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        match self {
+            Self::Recipients(recipients) => recipients.iter().map(ToString::to_string).collect(),
+            Self::Passphrase(_) => vec!["a passphrase".to_owned()],
+        }
+    }
+
     pub(super) fn encrypt<W: Write>(&self, out: W) -> Result<StreamWriter<W>, BackupError> {
         let encryptor = match self {
             Self::Recipients(recipients) => {

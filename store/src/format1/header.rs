@@ -157,7 +157,10 @@ impl Fields {
 impl Slot {
     fn open(&self, unlock: &Unlock, store: &[u8]) -> Result<Option<SecretKey>> {
         let (key, method) = match (&self.method, unlock) {
-            (Method::Passphrase { argon2id }, Unlock::Passphrase(passphrase)) => (
+            (
+                Method::Passphrase { argon2id },
+                Unlock::Passphrase(passphrase) | Unlock::Credential(passphrase),
+            ) => (
                 argon2id.stretch(passphrase.as_bytes(), &self.salt)?,
                 crypto::framed(&[b"argon2id", &argon2id.to_bytes()]),
             ),

@@ -9,7 +9,7 @@ mod vault;
 
 use std::path::Path;
 
-use crate::engine::{ENGINE_DIR, Reader, Stored};
+use crate::engine::{ENGINE_DIR, EngineKind, Reader, Stored};
 use crate::error::{Damage, Error, Fault, Place, Result};
 use crate::lock::Lock;
 use crate::secret::Unlock;
@@ -30,6 +30,7 @@ pub struct Format1 {
     fail: Box<dyn Fn(crate::EngineError) -> Error + Send + Sync>,
     groups: Vec<(Group, Tally)>,
     transactions: u64,
+    kind: EngineKind,
     _lock: Lock,
 }
 
@@ -67,6 +68,7 @@ impl Format1 {
             fail,
             groups: Vec::new(),
             transactions: 0,
+            kind,
             _lock: lock,
         };
         store.take_stock()?;
@@ -94,6 +96,12 @@ impl Format1 {
         self.groups = groups;
         self.transactions = root.transactions;
         Ok(())
+    }
+
+    /// What keeps its records.
+    #[must_use]
+    pub fn engine(&self) -> EngineKind {
+        self.kind
     }
 
     /// How many transactions the store has seen.

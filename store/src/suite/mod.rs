@@ -3,12 +3,15 @@
 mod backups;
 mod engines;
 mod format1;
+mod headers;
 mod journals;
 mod lifecycle;
 mod lost_index;
 mod pages;
 mod records;
+mod rekeying;
 mod resealing;
+mod slots;
 mod tampering;
 mod witnesses;
 
@@ -179,6 +182,7 @@ fn options(engine: EngineKind) -> InitOptions {
     InitOptions {
         engine,
         kdf: KdfCost::throwaway(),
+        since: None,
     }
 }
 

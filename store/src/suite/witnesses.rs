@@ -52,7 +52,13 @@ fn buried(witness: &Witness) -> Result<Vec<([u8; 32], Mark)>, WitnessError> {
 #[test]
 fn a_witness_remembers_the_number_and_the_dead() {
     let scene = Scene::new();
-    let mut witness = Witness::create(&scene.path(), &scene.lineage, 5).unwrap();
+    let mut witness = Witness::create(
+        &scene.path(),
+        &scene.lineage,
+        5,
+        &[([9; 32], Mark::Destroyed)],
+    )
+    .unwrap();
     witness.note(7).unwrap();
     witness.bury(&[1; 32], Mark::Destroyed).unwrap();
     witness.note(9).unwrap();
@@ -63,7 +69,11 @@ fn a_witness_remembers_the_number_and_the_dead() {
     drop(witness);
     let witness = scene.open().unwrap();
     assert_eq!(witness.mark(), 9);
-    let dead = [([1; 32], Mark::Destroyed), ([2; 32], Mark::Compromised)];
+    let dead = [
+        ([9; 32], Mark::Destroyed),
+        ([1; 32], Mark::Destroyed),
+        ([2; 32], Mark::Compromised),
+    ];
     assert_eq!(buried(&witness).unwrap(), dead);
     let bytes = fs::read(scene.path()).unwrap();
     assert!(
@@ -73,7 +83,7 @@ fn a_witness_remembers_the_number_and_the_dead() {
         "it names no key to others"
     );
     assert!(matches!(
-        Witness::create(&scene.path(), &scene.lineage, 0),
+        Witness::create(&scene.path(), &scene.lineage, 0, &[]),
         Err(WitnessError::Io { .. })
     ));
 }
@@ -81,7 +91,7 @@ fn a_witness_remembers_the_number_and_the_dead() {
 #[test]
 fn a_write_that_was_cut_short_costs_only_what_was_not_acknowledged() {
     let scene = Scene::new();
-    let mut witness = Witness::create(&scene.path(), &scene.lineage, 1).unwrap();
+    let mut witness = Witness::create(&scene.path(), &scene.lineage, 1, &[]).unwrap();
     for number in [10, 20, 30] {
         witness.note(number).unwrap();
     }
@@ -110,7 +120,7 @@ fn a_write_that_was_cut_short_costs_only_what_was_not_acknowledged() {
 #[test]
 fn a_witness_that_was_tampered_with_is_not_believed() {
     let scene = Scene::new();
-    let mut witness = Witness::create(&scene.path(), &scene.lineage, 1).unwrap();
+    let mut witness = Witness::create(&scene.path(), &scene.lineage, 1, &[]).unwrap();
     for key in 1..=4 {
         witness.bury(&[key; 32], Mark::Destroyed).unwrap();
     }

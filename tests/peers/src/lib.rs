@@ -12,6 +12,7 @@
 // A test helper reports by panicking; the messages say what was expected.
 #![allow(clippy::missing_panics_doc)]
 
+pub mod age;
 mod gateway;
 mod haproxy;
 mod identity;

@@ -1,0 +1,336 @@
+//! `store backup`: taken by the daemon when one runs, and by this program when none does; written by this program.
+
+use std::{
+    fs::File,
+    io::{self, BufReader, IsTerminal, Write},
+    path::{Path, PathBuf},
+};
+
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use super::{
+    Exit, Output,
+    args::{BackupCommand, OpenBackup, StoreBackup},
+    connect, unlock,
+};
+use crate::{
+    daemon,
+    model::{GenerationNumber, Holdings, IdentityName, KeyId, KeyState},
+    records::{BackupIdentity, BackupRecipients, Inspected, Passphrase, inspect},
+    service::{self, BackupRequest, BackupTo, BackupView, ServiceError},
+};
+
+pub(super) async fn run(
+    output: Output,
+    config: &Path,
+    arguments: StoreBackup,
+) -> Result<Exit, ServiceError> {
+    match (arguments.command, arguments.file) {
+        (Some(BackupCommand::Verify { file, opening }), _) => verify(output, &file, &opening),
+        (None, Some(file)) => {
+            let to = To {
+                recipients: arguments.recipients,
+                passphrase: arguments.passphrase,
+                passphrase_file: arguments.passphrase_file,
+            };
+            take(output, config, &file, to).await
+        }
+        (None, None) => Err(ServiceError::failed("no file is named")),
+    }
+}
+
+struct To {
+    recipients: Vec<String>,
+    passphrase: bool,
+    passphrase_file: Option<PathBuf>,
+}
+
+#[derive(Serialize)]
+struct Taken<'a> {
+    file: &'a Path,
+    #[serde(flatten)]
+    backup: BackupView,
+}
+
+async fn take(output: Output, path: &Path, file: &Path, to: To) -> Result<Exit, ServiceError> {
+    let mut sink = Sink::open(file)?;
+    let passphrase = match (&to.passphrase_file, to.passphrase) {
+        (Some(file), _) => Some(unlock::passphrase_file(file)?),
+        (None, true) => Some(output.terminal.new_passphrase_for("the backup")?),
+        (None, false) => None,
+    };
+    let name = match file.to_str() {
+        Some("-") => "standard output".to_owned(),
+        _ => std::path::absolute(file)
+            .unwrap_or_else(|_| file.to_owned())
+            .display()
+            .to_string(),
+    };
+    let (config, socket) = connect::control_socket(path);
+    let backup = if daemon::is_running(&socket).await {
+        let to = match passphrase {
+            Some(_) => BackupTo::Passphrase,
+            None => BackupTo::Recipients {
+                names: to.recipients,
+            },
+        };
+        let request = BackupRequest {
+            file: name.clone(),
+            to,
+        };
+        let secret = passphrase.map(|text| Zeroizing::new(text.as_bytes().to_vec()));
+        daemon::call_backup(&socket, &request, secret.as_ref(), &mut sink)
+            .await
+            .map_err(connect::refusal)?
+    } else {
+        let service = connect::open(output.terminal, config?)?;
+        let recipients = match passphrase {
+            Some(text) => BackupRecipients::Passphrase(Passphrase::new(text)),
+            None => service.backup_recipients(&to.recipients)?,
+        };
+        service.back_up(service::command(), &name, &mut sink, &recipients)?
+    };
+    let to_stdout = matches!(sink, Sink::Stdout(_));
+    sink.keep(file)?;
+    if to_stdout {
+        return Ok(Exit::Done);
+    }
+    let taken = Taken { file, backup };
+    output.print(&taken, || {
+        format!(
+            "{} holds {} records and {} events, as of {}",
+            file.display(),
+            taken.backup.records,
+            taken.backup.events,
+            taken.backup.taken_at
+        )
+    })?;
+    if !output.json {
+        output.terminal.hint(&format!(
+            "countersign store backup verify {} --identity FILE",
+            file.display()
+        ));
+    }
+    Ok(Exit::Done)
+}
+
+/// Where a backup goes: beside its name until it is whole, so that nobody takes half of it for one.
+enum Sink {
+    Stdout(io::Stdout),
+    File(tempfile::NamedTempFile),
+}
+
+impl Sink {
+    fn open(file: &Path) -> Result<Self, ServiceError> {
+        if file == Path::new("-") {
+            if io::stdout().is_terminal() {
+                return Err(ServiceError::failed("a backup is not for a terminal")
+                    .hint("name a file, or redirect standard output"));
+            }
+            return Ok(Self::Stdout(io::stdout()));
+        }
+        if file.symlink_metadata().is_ok() {
+            return Err(exists(file));
+        }
+        // For us alone from the first byte (tempfile makes files with mode 0600).
+        tempfile::Builder::new()
+            .prefix(".countersign-backup-")
+            .tempfile_in(directory(file))
+            .map(Self::File)
+            .map_err(|error| unwritable(file, &error))
+    }
+
+    /// Makes it durable, and gives it its name, if nobody has it.
+    fn keep(self, file: &Path) -> Result<(), ServiceError> {
+        match self {
+            Self::Stdout(mut out) => out.flush().map_err(|error| unwritable(file, &error)),
+            Self::File(draft) => {
+                draft
+                    .as_file()
+                    .sync_all()
+                    .map_err(|error| unwritable(file, &error))?;
+                draft
+                    .persist_noclobber(file)
+                    .map_err(|error| match error.error.kind() {
+                        io::ErrorKind::AlreadyExists => exists(file),
+                        _ => unwritable(file, &error.error),
+                    })?;
+                File::open(directory(file))
+                    .and_then(|directory| directory.sync_all())
+                    .map_err(|error| unwritable(file, &error))
+            }
+        }
+    }
+}
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Stdout(out) => out.write(bytes),
+            Self::File(file) => file.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Stdout(out) => out.flush(),
+            Self::File(file) => file.flush(),
+        }
+    }
+}
+
+fn directory(file: &Path) -> &Path {
+    match file.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+fn exists(file: &Path) -> ServiceError {
+    ServiceError::failed(format!("{} exists, and is not overwritten", file.display()))
+        .hint("name another file")
+}
+
+fn unwritable(file: &Path, error: &io::Error) -> ServiceError {
+    ServiceError::failed(format!("cannot write {}: {error}", file.display()))
+}
+
+/// What opens a backup.
+pub(super) fn identity(
+    output: Output,
+    opening: &OpenBackup,
+) -> Result<BackupIdentity, ServiceError> {
+    match (&opening.identity, &opening.passphrase_file) {
+        (Some(path), _) => {
+            let text = unlock::private_text(path, "identity file")?;
+            BackupIdentity::parse(&text)
+                .map_err(|error| ServiceError::failed(format!("{}: {error}", path.display())))
+        }
+        (None, Some(path)) => Ok(BackupIdentity::Passphrase(Passphrase::new(
+            unlock::passphrase_file(path)?,
+        ))),
+        (None, None) => Ok(BackupIdentity::Passphrase(Passphrase::new(
+            output.terminal.passphrase("passphrase of the backup: ")?,
+        ))),
+    }
+}
+
+/// Reads a backup to its end.
+pub(super) fn inspected(file: &Path, identity: &BackupIdentity) -> Result<Inspected, ServiceError> {
+    inspect(open(file)?, identity).map_err(|error| {
+        let refusal = ServiceError::from_error(&error);
+        ServiceError::refused(format!("{}: {}", file.display(), refusal.message))
+            .hint("nothing of it is used; take another backup, or look whether the identity is the right one")
+    })
+}
+
+pub(super) fn open(file: &Path) -> Result<BufReader<File>, ServiceError> {
+    File::open(file)
+        .map(BufReader::new)
+        .map_err(|error| ServiceError::failed(format!("cannot read {}: {error}", file.display())))
+}
+
+#[derive(Serialize)]
+struct Verified<'a> {
+    file: &'a Path,
+    #[serde(flatten)]
+    backup: BackupView,
+    last_event: Option<jiff::Timestamp>,
+    letters: usize,
+    identities: Vec<IdentityHeld<'a>>,
+}
+
+#[derive(Serialize)]
+struct IdentityHeld<'a> {
+    identity: &'a IdentityName,
+    current: Option<GenerationNumber>,
+    rotation: Option<GenerationNumber>,
+    generations: Vec<GenerationHeld>,
+}
+
+#[derive(Serialize)]
+struct GenerationHeld {
+    generation: GenerationNumber,
+    key_id: KeyId,
+    key_state: KeyState,
+    key_present: bool,
+}
+
+fn verify(output: Output, file: &Path, opening: &OpenBackup) -> Result<Exit, ServiceError> {
+    let inspected = inspected(file, &identity(output, opening)?)?;
+    let found = Verified {
+        file,
+        backup: BackupView::new(&inspected.head, &inspected.manifest),
+        last_event: inspected.holdings.last_event,
+        letters: inspected.holdings.letters.len(),
+        identities: identities(&inspected.holdings),
+    };
+    output.print(&found, || text(&found))?;
+    Ok(Exit::Done)
+}
+
+fn identities(holdings: &Holdings) -> Vec<IdentityHeld<'_>> {
+    let mut identities: Vec<_> = holdings
+        .identities
+        .iter()
+        .map(|(identity, held)| IdentityHeld {
+            identity,
+            current: held.slots.current,
+            rotation: held.rotation,
+            generations: Vec::new(),
+        })
+        .collect();
+    for ((name, generation), held) in &holdings.generations {
+        if let Ok(at) = identities.binary_search_by(|identity| identity.identity.cmp(name)) {
+            identities[at].generations.push(GenerationHeld {
+                generation: *generation,
+                key_id: held.key_id,
+                key_state: held.state,
+                key_present: held.present,
+            });
+        }
+    }
+    identities
+}
+
+fn text(found: &Verified<'_>) -> String {
+    let backup = &found.backup;
+    let mut text = format!(
+        "{} is whole: {} records and {} events of store {}, as of {}\n",
+        found.file.display(),
+        backup.records,
+        backup.events,
+        backup.lineage,
+        backup.taken_at
+    );
+    if let Some(last) = found.last_event {
+        text.push_str(&format!("the last event in it is of {last}\n"));
+    }
+    for identity in &found.identities {
+        text.push_str(&format!("\n{}", identity.identity));
+        if let Some(generation) = identity.rotation {
+            text.push_str(&format!(
+                " (a rotation to generation {generation} is in progress)"
+            ));
+        }
+        text.push('\n');
+        for generation in &identity.generations {
+            let current = if identity.current == Some(generation.generation) {
+                ", current"
+            } else {
+                ""
+            };
+            let key = if generation.key_present {
+                ""
+            } else {
+                ", without its key"
+            };
+            text.push_str(&format!(
+                "  generation {}  {}{current}{key}\n",
+                generation.generation, generation.key_state
+            ));
+        }
+    }
+    text
+}
