@@ -46,10 +46,11 @@ impl EngineKind {
         match self {
             Self::Redb => None,
             Self::Sled => Some(
-                "sled survives the death of the process, but not every power cut: its own flush never \
-                 calls fsync, and even with each flush on disk 61 of 200 simulated power cuts left a \
-                 store that did not open (redb: none of 120). Prefer redb for keys that cannot be \
-                 made again, and keep backups",
+                "sled is kept sound by what countersign does around it (an fsync of its own after each \
+                 batch, unfinished snapshots removed, room looked for before it opens its files), and \
+                 one damaged byte of its log takes everything written after it: the store is then refused \
+                 as a whole, where redb loses what was hit. Prefer redb for keys that cannot be made \
+                 again, and keep backups",
             ),
         }
     }
