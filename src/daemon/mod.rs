@@ -87,6 +87,10 @@ impl Daemon {
         use tokio::signal::unix::{SignalKind, signal};
         let mut terminate = signal(SignalKind::terminate()).map_err(DaemonError::Signals)?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(DaemonError::Signals)?;
+        // A file that grows beyond a limit would end us. With a handler, writing to it fails instead,
+        // and says why; there is nothing to do when it comes.
+        let too_large = SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw());
+        let _too_large = signal(too_large).map_err(DaemonError::Signals)?;
         let (stop, stopped) = channel::channel(false);
         tokio::spawn(async move {
             tokio::select! {

@@ -45,6 +45,9 @@ mod story_kills;
 /// Daemons that are killed at random, over and over.
 mod story_sigkill;
 
+/// Daemons whose disk fills up.
+mod story_disks;
+
 /// Which layer may know which.
 mod architecture;
 

@@ -11,7 +11,7 @@ use redb::{Builder, Database, Durability, ReadOnlyTable, ReadableDatabase, Table
 
 use super::contain::{contain, discard};
 use super::rescue::{Rescue, forget_cached};
-use super::{Change, Engine, EngineError, Reader, Stored, first};
+use super::{Change, Engine, EngineError, Reader, Stored, ascends, first};
 use crate::files::{IoContext, create_private};
 
 const FILE: &str = "store.redb";
@@ -135,6 +135,7 @@ impl Reader for View {
             if found.len() == limit || !key.value().starts_with(prefix) {
                 break;
             }
+            ascends(found.last().map(Stored::key).or(after), key.value())?;
             found.push(Stored {
                 key: key.value().to_vec(),
                 value: value.value().to_vec(),
