@@ -166,7 +166,7 @@ impl Restoration {
 }
 
 /// Decides what is brought back, and how.
-pub fn restoration(backup: &Holdings, informants: Informants<'_>, moved_on: bool) -> Restoration {
+pub fn restoration(backup: &Holdings, informants: Informants<'_>) -> Restoration {
     let keys = backup
         .generations
         .iter()
@@ -207,8 +207,9 @@ pub fn restoration(backup: &Holdings, informants: Informants<'_>, moved_on: bool
         .filter(|(name, version)| backup.letters.get(*name).is_none_or(|old| old < version))
         .map(|(name, _)| name.clone())
         .collect();
-    // With the letters of today carried over, nothing is written twice; without them only a person can know.
-    let held = if moved_on && !informants.store_is_current {
+    // With the letters of today carried over, nothing is written twice; without them only a person can know. The witness
+    // does not: it is told of dead keys at once, and of everything else now and then.
+    let held = if !informants.store_is_current {
         backup
             .identities
             .iter()

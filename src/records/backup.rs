@@ -20,13 +20,14 @@ impl Records {
         recipients: &BackupRecipients,
         at: Timestamp,
     ) -> Result<(Head, Manifest), BackingUpError> {
-        // So that the witness can speak for everything after the backup.
-        self.mark_witness()?;
         let taking = Taking {
             at: at.to_string(),
             program: env!("CARGO_PKG_VERSION").to_owned(),
         };
-        Ok(self.store().backup(out, recipients, &taking)?)
+        let taken = self.store().backup(out, recipients, &taking)?;
+        // Before it is acknowledged: from here on the witness can speak for everything after the backup.
+        self.mark_witness()?;
+        Ok(taken)
     }
 }
 

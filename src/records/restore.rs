@@ -7,30 +7,22 @@ use std::{
 };
 
 use countersign_store::{
-    Backup, BackupError, BackupIdentity, EngineKind, Error, InitOptions, Item, Loader, Mark,
-    Record, Transaction, Unlock, Witness, WitnessError, replace_store, room_beside,
+    Backup, BackupError, BackupIdentity, EngineKind, Error, InitOptions, Loader, Mark, Transaction,
+    Unlock, Witness, WitnessError, replace_store, room_beside,
 };
 use jiff::Timestamp;
 
 use super::{
-    AUTHORITIES, AuthorityRecord, Batch, CODES, GENERATIONS, IDENTITIES, INBOX, Inspected, KEYS,
-    OUTBOX, Records, RecordsError, RevokedRecord, STORE_JOURNAL,
-    batch::encode,
-    holdings::{Gathered, SlimGeneration},
-    journal,
+    Batch, Inspected, Records, RecordsError,
+    amend::Amending,
+    holdings::Gathered,
     witness::{Testimony, mark_of},
 };
 use crate::model::{
-    Generation, Identity, Informant, Informants, KeyState, Restoration, RestoredKey, StoreEvent,
-    StoreFact, Why,
+    Informant, Informants, KeyId, KeyState, Restoration,
     audit::{Action, Author},
     restoration,
-    rotation::{Event, Fact, RotationId},
 };
-
-/// How far the numbers of revocation lists jump when it is not known which were issued since the backup: a list with
-/// a number that was used before is not taken by anybody (RFC 5280 §5.2.3).
-const LISTS_SKIPPED: u64 = 1_000_000;
 
 /// Why a backup is not restored.
 #[derive(Debug, thiserror::Error)]
@@ -74,6 +66,8 @@ pub struct Rehearsal {
     pub store_at: Option<u64>,
     /// How many transactions the witness knows of, if there is one.
     pub witness_at: Option<u64>,
+    /// Keys that the store that is there knows to be dead, whether or not the backup knows them.
+    dead_today: Vec<(KeyId, Mark)>,
 }
 
 impl Rehearsal {
@@ -128,10 +122,12 @@ pub fn rehearse(
         dead: testimony.as_ref().map(|testimony| &testimony.dead),
         witness_is_current,
     };
-    // Only who is current can say that nothing has happened since.
-    let moved_on = !((store_is_current && store_at == Some(taken))
-        || (witness_is_current && witness_at == Some(taken)));
-    let decided = restoration(&backup.holdings, informants, moved_on);
+    let decided = restoration(&backup.holdings, informants);
+    let dead_today = store
+        .iter()
+        .flat_map(|(gathered, _)| gathered.holdings.generations.values())
+        .filter_map(|held| Some((held.key_id, mark_of(held.state)?)))
+        .collect();
     let mut asked = Vec::new();
     if store.is_some() {
         asked.push(Informant::Store);
@@ -145,6 +141,7 @@ pub fn rehearse(
         informants: asked,
         store_at,
         witness_at,
+        dead_today,
     })
 }
 
@@ -275,11 +272,13 @@ fn told(rehearsal: &Rehearsal, answering: &Answering) -> Batch {
 /// The witness knows every key that is not brought back, before the store is that does not have it.
 fn attend(path: &Path, rehearsal: &Rehearsal) -> Result<Witness, RestoreError> {
     let lineage = &rehearsal.backup.lineage;
-    let dead: BTreeMap<[u8; 32], Mark> = rehearsal
-        .restoration
-        .keys
-        .iter()
-        .filter_map(|key| Some((*key.key_id.as_bytes(), mark_of(key.restored)?)))
+    let decided = rehearsal.restoration.keys.iter();
+    let decided = decided.filter_map(|key| Some((key.key_id, mark_of(key.restored)?)));
+    let known = rehearsal.dead_today.iter().copied();
+    // Of two accounts of one key, what was decided counts.
+    let dead: BTreeMap<[u8; 32], Mark> = known
+        .chain(decided)
+        .map(|(key, mark)| (*key.as_bytes(), mark))
         .collect();
     if !Witness::exists(path) {
         let dead: Vec<_> = dead.into_iter().collect();
@@ -288,215 +287,9 @@ fn attend(path: &Path, rehearsal: &Rehearsal) -> Result<Witness, RestoreError> {
     let mut witness = Witness::open(path, lineage)?;
     let known = Testimony::of(&witness)?;
     for (key, mark) in dead {
-        let id = crate::model::KeyId::from_digest(key);
-        if !known.dead.contains_key(&id) {
+        if !known.dead.contains_key(&KeyId::from_digest(key)) {
             witness.bury(&key, mark)?;
         }
     }
     Ok(witness)
-}
-
-/// From what was backed up to what is restored.
-struct Amending<'a> {
-    rehearsal: &'a Rehearsal,
-    today: Option<&'a Records>,
-    at: Timestamp,
-    /// Mail of which the newer of two versions was taken.
-    seen: BTreeSet<(String, String)>,
-    last: Transaction,
-}
-
-/// Of these the newer version counts, whoever has it: what was said cannot be taken back.
-const CARRIED: [&str; 3] = [OUTBOX, CODES, INBOX];
-
-impl Amending<'_> {
-    fn amend(&mut self, item: Item) -> Result<Option<Item>, RecordsError> {
-        let Item::Record { collection, record } = item else {
-            return Ok(Some(item));
-        };
-        let record = match collection.as_str() {
-            KEYS => self.key(record),
-            GENERATIONS => Some(self.generation(record)?),
-            IDENTITIES => Some(self.identity(record)?),
-            AUTHORITIES => Some(self.authority(record)?),
-            name if CARRIED.contains(&name) => {
-                self.seen.insert((collection.clone(), record.id.clone()));
-                Some(self.newer(name, record))
-            }
-            _ => Some(record),
-        };
-        Ok(record.map(|record| Item::Record { collection, record }))
-    }
-
-    /// A key that is dead is not written at all: what was never there leaves nothing behind.
-    fn key(&self, record: Record) -> Option<Record> {
-        // A key without a generation belongs to nobody, and is not brought back.
-        let (identity, number) = record.id.rsplit_once('/')?;
-        let number = number.trim_start_matches('0').parse().ok()?;
-        let fate = self
-            .rehearsal
-            .restoration
-            .of(&identity.parse().ok()?, number)?;
-        mark_of(fate.restored).is_none().then_some(record)
-    }
-
-    fn fate(&self, generation: &SlimGeneration) -> Option<&RestoredKey> {
-        self.rehearsal
-            .restoration
-            .of(&generation.identity, generation.number)
-    }
-
-    fn generation(&self, record: Record) -> Result<Record, RecordsError> {
-        let slim = SlimGeneration::read(&record)?;
-        let Some(fate) = self
-            .fate(&slim)
-            .filter(|fate| fate.restored != fate.backed_up)
-        else {
-            return Ok(record);
-        };
-        let mut generation = super::decode::<Generation>(GENERATIONS, &record)?;
-        generation.value.key_state = fate.restored;
-        if fate.restored == KeyState::Destroyed {
-            generation.value.destroyed_at.get_or_insert(self.at);
-        }
-        Ok(rewritten(record, &generation.value))
-    }
-
-    /// A slot never points to a key that is gone, and a number is not used again that was used since.
-    fn identity(&self, record: Record) -> Result<Record, RecordsError> {
-        let mut identity = super::decode::<Identity>(IDENTITIES, &record)?.value;
-        let before = identity.clone();
-        let gone = |number| {
-            let fate = self.rehearsal.restoration.of(&before.name, number);
-            fate.is_some_and(|fate| mark_of(fate.restored).is_some())
-        };
-        let slots = &mut identity.slots;
-        for slot in [&mut slots.current, &mut slots.previous] {
-            *slot = slot.filter(|number| !gone(*number));
-        }
-        if let Some(today) = self
-            .today
-            .and_then(|today| today.identity(&before.name).ok().flatten())
-        {
-            identity.newest = identity.newest.max(today.value.newest);
-        }
-        Ok(if identity == before {
-            record
-        } else {
-            rewritten(record, &identity)
-        })
-    }
-
-    /// What was revoked stays revoked, and the certificates of keys that died since are revoked now.
-    fn authority(&self, record: Record) -> Result<Record, RecordsError> {
-        let record = self.newer(AUTHORITIES, record);
-        let mut authority = super::decode::<AuthorityRecord>(AUTHORITIES, &record)?.value;
-        if self.rehearsal.store_at.is_none() {
-            authority.crl_number = authority.crl_number.saturating_add(LISTS_SKIPPED);
-        }
-        let gathered = &self.rehearsal.backup.gathered;
-        let died = self.rehearsal.restoration.keys.iter().filter(|key| {
-            matches!(key.why, Why::DiedSince { .. })
-                && gathered
-                    .issuers
-                    .get(&key.identity)
-                    .is_some_and(|issuer| issuer.as_str() == record.id)
-        });
-        for key in died {
-            let place = (key.identity.clone(), key.generation);
-            if let Some(serial) = gathered.serials.get(&place)
-                && !authority
-                    .revoked
-                    .iter()
-                    .any(|entry| entry.serial == *serial)
-            {
-                authority.revoked.push(RevokedRecord {
-                    serial: serial.clone(),
-                    at: self.at,
-                });
-            }
-        }
-        Ok(rewritten(record, &authority))
-    }
-
-    /// The version of today, if it is newer and can be read.
-    fn newer(&self, collection: &str, record: Record) -> Record {
-        let today = self
-            .today
-            .and_then(|today| today.store().read(collection, &record.id).ok().flatten());
-        match today {
-            Some(today) if today.version > record.version => today,
-            _ => record,
-        }
-    }
-
-    /// Mail that only the store of today has.
-    fn only_today(&self) -> Result<Vec<Item>, RecordsError> {
-        let mut items = Vec::new();
-        let Some(today) = self.today else {
-            return Ok(items);
-        };
-        for collection in CARRIED {
-            for record in today.store().survey(collection)?.records {
-                let place = (collection.to_owned(), record.id.clone());
-                if !self.seen.contains(&place) {
-                    let collection = collection.to_owned();
-                    items.push(Item::Record { collection, record });
-                }
-            }
-        }
-        Ok(items)
-    }
-
-    /// What the restored store is to know of how it came about.
-    fn note(&mut self, answering: &Answering) {
-        let Rehearsal {
-            backup,
-            restoration,
-            informants,
-            ..
-        } = self.rehearsal;
-        let keys = |wanted: fn(&RestoredKey) -> bool| {
-            let keys = restoration.keys.iter().filter(|key| wanted(key));
-            keys.map(|key| key.key_id).collect()
-        };
-        let fact = StoreFact::Restored {
-            taken_at: backup.head.taken_at.clone(),
-            sha256: hex::encode(backup.manifest.sha256),
-            informants: informants.clone(),
-            by: answering.by.clone(),
-            reason: answering.reason.clone(),
-            dead: keys(|key| matches!(key.why, Why::DiedSince { .. })),
-            suspended: keys(|key| {
-                key.restored == KeyState::Suspended && key.backed_up != KeyState::Suspended
-            }),
-            forgotten: restoration.forgotten.iter().map(|key| key.key_id).collect(),
-        };
-        let at = answering.at;
-        self.last
-            .append(STORE_JOURNAL, encode(&StoreEvent { at, fact }));
-        for (identity, generation) in &restoration.held {
-            let id = RotationId {
-                identity: identity.clone(),
-                generation: *generation,
-            };
-            let fact = Fact::Held {
-                why: format!(
-                    "the store was restored from a backup of {}, and nobody knows which letters went out since: ask the \
-                     partners what they have received, then go on",
-                    backup.head.taken_at
-                ),
-            };
-            self.last
-                .append(&journal::stream(&id), encode(&Event { at, fact }));
-        }
-    }
-}
-
-fn rewritten(record: Record, value: &impl serde::Serialize) -> Record {
-    Record {
-        version: record.version + 1,
-        bytes: encode(value),
-        ..record
-    }
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     records::RecordsError,
-    rotation::{DriveError, ImportError},
+    rotation::{AdoptError, DriveError, ImportError},
 };
 
 /// What sort of refusal it is; decides the exit code.
@@ -88,7 +88,10 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
 
 impl From<RecordsError> for ServiceError {
     fn from(error: RecordsError) -> Self {
-        let refused = matches!(error, RecordsError::IllegalFact { .. }) || error.is_conflict();
+        let refused = matches!(
+            error,
+            RecordsError::IllegalFact { .. } | RecordsError::KeyKnown { .. }
+        ) || error.is_conflict();
         let message = chain(&error);
         if refused {
             Self::refused(message)
@@ -103,6 +106,15 @@ impl From<RecordsError> for ServiceError {
 impl From<DriveError> for ServiceError {
     fn from(error: DriveError) -> Self {
         Self::from_error(&error)
+    }
+}
+
+impl From<AdoptError> for ServiceError {
+    fn from(error: AdoptError) -> Self {
+        match error {
+            AdoptError::Records(error) => error.into(),
+            other => Self::refused(chain(&other)),
+        }
     }
 }
 

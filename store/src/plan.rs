@@ -27,7 +27,6 @@ pub(crate) struct Plan<'s> {
     /// As it will be, but for the index.
     root: Root,
     values: HashMap<Id, Option<Vec<u8>>>,
-    appends: bool,
 }
 
 /// What there is to do, and what will be known when it is done.
@@ -39,22 +38,20 @@ pub(crate) struct Planned {
 }
 
 impl<'s> Plan<'s> {
-    /// `after` is the least number of transactions that there have been.
-    pub(crate) fn new(view: Snapshot<'s>, after: u64) -> Result<Self> {
+    pub(crate) fn new(view: Snapshot<'s>) -> Result<Self> {
+        Self::after(view, 0)
+    }
+
+    /// The same; `transactions` is the least number of them that there have been.
+    pub(crate) fn after(view: Snapshot<'s>, transactions: u64) -> Result<Self> {
         let mut root = view.root()?.clone();
-        root.transactions = root.transactions.max(after) + 1;
+        root.transactions = root.transactions.max(transactions) + 1;
         let top = root.top;
         Ok(Self {
             edit: Edit::new(view, top),
             root,
             values: HashMap::new(),
-            appends: false,
         })
-    }
-
-    /// Whether it appends to any journal.
-    pub(crate) fn appends(&self) -> bool {
-        self.appends
     }
 
     /// The store as it was before.
@@ -176,8 +173,8 @@ impl<'s> Plan<'s> {
             }
             (Some(bytes), old) => {
                 let id = old.map_or_else(new_id, |old| Ok(old.to.id))?;
-                let version = version.unwrap_or(found.unwrap_or(0) + 1);
-                self.put(id, name, version, bytes)
+                let next = version.unwrap_or(found.unwrap_or(0) + 1);
+                self.put(id, name, next, bytes)
             }
         }
     }
@@ -193,7 +190,6 @@ impl<'s> Plan<'s> {
                 found: next,
             });
         }
-        self.appends = true;
         self.put(new_id()?, key::entry(stream, next), 1, bytes)
     }
 

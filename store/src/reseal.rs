@@ -96,7 +96,7 @@ impl Inner {
         })?;
         let over = entries.len() < limit.max(1);
         let values = view.values(&entries)?;
-        let mut plan = Plan::new(view, 0)?;
+        let mut plan = Plan::new(view)?;
         for (entry, value) in entries.iter().zip(values) {
             match plan.view().open(entry, value.as_deref()) {
                 Ok(_) if value.as_deref().and_then(epoch_of) == Some(newest) => {}

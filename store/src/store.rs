@@ -248,11 +248,12 @@ impl Store {
     pub fn transact(&self, transaction: Transaction) -> Result<()> {
         let inner = &*self.inner;
         let _writing = inner.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut plan = Plan::new(Snapshot::new(inner, Access::Writer)?, transaction.after)?;
+        let view = Snapshot::new(inner, Access::Writer)?;
+        let mut plan = Plan::after(view, transaction.after)?;
         for operation in &transaction.operations {
             plan.add(operation)?;
         }
-        let passage = Passage::enter(plan.appends());
+        let passage = Passage::enter(transaction.streams());
         let Some(planned) = plan.finish()? else {
             return Ok(());
         };

@@ -172,6 +172,18 @@ impl Home {
 
     /// The same with more environment.
     pub(crate) fn start_daemon_with(&mut self, environment: &[(&str, &str)]) {
+        self.launch(environment);
+        eventually("the daemon answers", || {
+            UnixStream::connect(self.path("run/control.sock")).ok()
+        });
+    }
+
+    /// Starts the daemon and waits for nothing.
+    pub(crate) fn launch_daemon(&mut self) {
+        self.launch(&[]);
+    }
+
+    fn launch(&mut self, environment: &[(&str, &str)]) {
         let log = fs::File::create(self.path("daemon.log")).unwrap();
         let child = self
             .command(&["daemon"])
@@ -181,9 +193,11 @@ impl Home {
             .spawn()
             .unwrap();
         self.daemon = Some(Daemon(child));
-        eventually("the daemon answers", || {
-            UnixStream::connect(self.path("run/control.sock")).ok()
-        });
+    }
+
+    /// Kills the daemon.
+    pub(crate) fn kill_daemon(&mut self) {
+        drop(self.daemon.take().expect("a daemon is running"));
     }
 
     /// Starts the daemon where nobody can be asked for a passphrase, as a service manager does.

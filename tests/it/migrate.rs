@@ -1,14 +1,10 @@
 //! Stores that another version wrote: the older ones become ours, the newer ones stay as they are.
 
-use std::{
-    fs,
-    path::Path,
-    process::{Command, Output},
-};
+use std::{fs, path::Path, process::Command};
 
 use serde_json::Value;
 
-use crate::cli_home::{Home, Opens};
+use crate::cli_home::{Home, Opens, policy};
 
 /// An installation whose store was written by the last version with format 1 (`tests/fixtures/format-1`).
 fn old(engine: &str) -> Home {
@@ -16,6 +12,7 @@ fn old(engine: &str) -> Home {
         "redb" => Opens::KeyFile,
         _ => Opens::PassphraseFile,
     });
+    home.file("policies/quick.toml", policy("quick", "[\"ecdsa-p256\"]"));
     let archive = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/fixtures/format-1")
         .join(format!("{engine}.tar.xz"));
@@ -89,7 +86,7 @@ fn a_store_of_format_1_is_refused_until_it_is_migrated_and_then_holds_what_it_he
 fn a_store_of_a_newer_version_is_refused_and_not_one_byte_of_it_changes() {
     let home = Home::with_store(Opens::KeyFile);
     let header = fs::read_to_string(home.path("store/store.json")).unwrap();
-    let newer = header.replacen("\"format\": 2", "\"format\": 3", 1);
+    let newer = header.replacen("\"format\":2", "\"format\":3", 1);
     assert_ne!(newer, header);
     home.file("store/store.json", newer);
     let recipient = countersign_peers::age::keygen(&home.path("backup.key"));

@@ -265,6 +265,34 @@ fn where_nobody_knows_which_letters_went_out_a_rotation_waits_for_a_person() {
     world.wait_until("the rotation is completed", 40, phase("completed"));
 }
 
+#[test]
+fn a_rotation_whose_old_key_has_died_since_the_backup_comes_to_its_end() {
+    let mut world = world();
+    world.establish();
+    world.ok(&["rotation", "start", IDENTITY]);
+    let offer = world.await_letter("offer.1.jira.2.");
+    world.install(&offer);
+    world.acknowledge(&offer);
+    let notice = world.await_letter("removal-notice.1.jira.2.");
+    world.ok(&["store", "backup", "old.age"]);
+    world.remove(&notice);
+    world.wait_until("the rotation is completed", 40, phase("completed"));
+    fs::remove_dir_all(world.path("store")).unwrap();
+    let done = restored(&world, &[]);
+    assert_eq!(done["held"], serde_json::json!(["jira.2"]));
+    assert_eq!(world.generation(1)["key_state"], "destroyed");
+    assert_eq!(world.generation(2)["key_state"], "active");
+    let sent = world.message_ids();
+    world.ok(&["rotation", "retry", IDENTITY]);
+    world.wait_until("the rotation is completed again", 40, phase("completed"));
+    assert_eq!(
+        world.message_ids(),
+        sent,
+        "what the backup knows to be sent is not sent again"
+    );
+    world.ok(&["probe", IDENTITY, "--destination", "acme/production"]);
+}
+
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {

@@ -26,7 +26,7 @@ fn holding(keys: &[(u32, u8, KeyState)]) -> Holdings {
 /// What becomes of generation 1, which was backed up in a state, when these are asked.
 fn becomes(backed_up: KeyState, informants: Informants<'_>) -> (KeyState, Why) {
     let backup = holding(&[(1, 1, backed_up)]);
-    let decided = restoration(&backup, informants, true);
+    let decided = restoration(&backup, informants);
     let key = decided.of(&name(), GenerationNumber::FIRST).unwrap();
     (key.restored, key.why)
 }
@@ -99,7 +99,7 @@ fn what_nobody_can_speak_for_is_suspended_and_needs_a_statement() {
         (Deactivated, Why::Unknown)
     );
     let backup = holding(&[(1, 1, Active)]);
-    assert!(restoration(&backup, Informants::default(), true).needs_statement());
+    assert!(restoration(&backup, Informants::default()).needs_statement());
 
     // Those who have seen less than the backup cannot speak for what came after it.
     let nobody = BTreeMap::new();
@@ -162,7 +162,6 @@ fn living_keys_that_only_the_store_of_today_has_are_named() {
             store_is_current: true,
             ..Informants::default()
         },
-        true,
     );
     let forgotten: Vec<_> = decided.forgotten.iter().map(|key| key.key_id).collect();
     assert_eq!(forgotten, [key(2)]);
@@ -183,16 +182,21 @@ fn rotations_wait_for_a_person_unless_it_is_known_which_letters_went_out() {
     store.letters.insert("a letter".to_owned(), 2);
     store.letters.insert("another".to_owned(), 1);
     backup.letters.insert("a letter".to_owned(), 1);
-    let alone = restoration(&backup, Informants::default(), true);
+    let alone = restoration(&backup, Informants::default());
     assert_eq!(alone.held, [(name(), second)]);
     let informed = Informants {
         store: Some(&store),
         store_is_current: true,
         ..Informants::default()
     };
-    let informed = restoration(&backup, informed, true);
+    let informed = restoration(&backup, informed);
     assert_eq!(informed.held, []);
     assert_eq!(informed.letters, ["a letter", "another"]);
-    // Nothing has happened since: there is nothing to know.
-    assert_eq!(restoration(&backup, Informants::default(), false).held, []);
+    let nobody = BTreeMap::new();
+    let witness = Informants {
+        dead: Some(&nobody),
+        witness_is_current: true,
+        ..Informants::default()
+    };
+    assert_eq!(restoration(&backup, witness).held.len(), 1);
 }

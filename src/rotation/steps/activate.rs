@@ -33,6 +33,10 @@ impl<M: Mailer, P: Prober, B: Publisher> Driver<'_, M, P, B> {
         connector: &ConnectorName,
     ) -> Result<Done, StepError> {
         match rotation.from {
+            // Destroyed before the store was restored: there is nothing to be given back.
+            Some(from) if self.is_gone(rotation.identity(), from)? => {
+                Ok((Output::Done, Batch::new()))
+            }
             Some(from) => self.publish(rotation, connector, from).await,
             None => Ok((Output::Done, Batch::new())),
         }
@@ -71,6 +75,22 @@ impl<M: Mailer, P: Prober, B: Publisher> Driver<'_, M, P, B> {
 }
 
 impl<M, P, B> Driver<'_, M, P, B> {
+    /// Whether a key is known to be dead, and no longer there.
+    pub(super) fn is_gone(
+        &self,
+        name: &IdentityName,
+        generation: GenerationNumber,
+    ) -> Result<bool, StepError> {
+        let found = self.records.generation(name, generation)?;
+        let dead = found.is_some_and(|found| {
+            matches!(
+                found.value.key_state,
+                KeyState::Destroyed | KeyState::Compromised
+            )
+        });
+        Ok(dead && self.records.private_key(name, generation)?.is_none())
+    }
+
     /// What a restore has suspended is presented to nobody before it was spoken for.
     fn refuse_suspended(
         &self,

@@ -69,6 +69,10 @@ impl<M: Mailer, P: Prober, B: Publisher> Driver<'_, M, P, B> {
         let Some(from) = rotation.from else {
             return Ok((Output::Expired, Batch::new()));
         };
+        // Destroyed before the store was restored: there is nothing left to be refused, and no way to ask.
+        if self.is_gone(rotation.identity(), from)? {
+            return Ok((Output::KeyGone, Batch::new()));
+        }
         let old = self.records.generation(rotation.identity(), from)?;
         let expired = |now: Timestamp| {
             old.is_some_and(|g| g.value.leaf.is_none_or(|leaf| leaf.validity.is_over(now)))

@@ -6,16 +6,18 @@ use super::error::BackupError;
 use super::frame::{COLLECTION, ENTRY, FrameWriter, HEAD, JOURNAL, MANIFEST, RECORD};
 use super::seal::BackupRecipients;
 use super::{Head, Manifest, Taking};
+use crate::error::Result;
 use crate::snapshot::Snapshot;
 use crate::store::Store;
+use crate::vault::{Entry, Record};
 
-/// How many names, records or events are held in memory at once.
+/// How many names, records or events are in memory at once.
 const PAGE: usize = 256;
 
 impl Store {
     /// Writes everything that this store holds, as of one instant, encrypted.
     ///
-    /// Others go on meanwhile; with an engine that cannot keep what was (sled), writers wait. The stream is whole only when this returns: it is for the caller to
+    /// Readers go on meanwhile; so do writers, if the engine can keep an old state ([`Snapshot`]). The stream is whole only when this returns: it is for the caller to
     /// make it durable, and to let nobody take what was begun for a backup.
     ///
     /// # Errors
@@ -29,10 +31,10 @@ impl Store {
     ) -> Result<(Head, Manifest), BackupError> {
         let lineage = self.lineage()?;
         let sealed = recipients.encrypt(out)?;
-        let still = self.snapshot()?;
+        let view = self.snapshot()?;
         let head = Head {
             lineage: lineage.id(),
-            transactions: still.transactions()?,
+            transactions: view.transactions()?,
             taken_at: taking.at.clone(),
             program: taking.program.clone(),
             engine: self.engine(),
@@ -49,24 +51,22 @@ impl Store {
             sha256: [0; 32],
             origin: [0; 32],
         };
-        let mut after: Option<String> = None;
-        while let Some(name) = still.collections(after.as_deref(), 1)?.pop() {
-            manifest.collections += 1;
-            manifest.records += put_collection(&still, &mut frames, &name)?;
-            after = Some(name);
-        }
-        let mut after: Option<String> = None;
-        loop {
-            let page = still.streams(after.as_deref(), PAGE)?;
-            for name in &page {
+        each(
+            |last: Option<&String>| Ok(view.collections(last.map(String::as_str), PAGE)?),
+            |collection| {
+                manifest.collections += 1;
+                manifest.records += put_collection(&view, &mut frames, collection)?;
+                Ok(())
+            },
+        )?;
+        each(
+            |last: Option<&String>| Ok(view.streams(last.map(String::as_str), PAGE)?),
+            |stream| {
                 manifest.journals += 1;
-                manifest.entries += put_journal(&still, &mut frames, name)?;
-            }
-            match page.into_iter().next_back() {
-                Some(last) => after = Some(last),
-                None => break,
-            }
-        }
+                manifest.entries += put_journal(&view, &mut frames, stream)?;
+                Ok(())
+            },
+        )?;
         manifest.sha256 = frames.digest();
         manifest.origin = lineage.vouch(&manifest.sha256);
         frames
@@ -79,52 +79,61 @@ impl Store {
 }
 
 fn put_collection<W: Write>(
-    still: &Snapshot<'_>,
+    view: &Snapshot<'_>,
     frames: &mut FrameWriter<W>,
     collection: &str,
 ) -> Result<u64, BackupError> {
     frames
         .frame(COLLECTION, &[collection.as_bytes()])
         .map_err(BackupError::Write)?;
-    let (mut count, mut after) = (0, None::<String>);
-    loop {
-        let page = still.page(collection, after.as_deref(), PAGE)?;
-        for record in &page {
+    each(
+        |last: Option<&Record>| {
+            Ok(view.page(collection, last.map(|last| last.id.as_str()), PAGE)?)
+        },
+        |record| {
             let length = (record.id.len() as u16).to_be_bytes();
             let version = record.version.to_be_bytes();
-            frames
-                .frame(
-                    RECORD,
-                    &[&version, &length, record.id.as_bytes(), &record.bytes],
-                )
-                .map_err(BackupError::Write)?;
-            count += 1;
-        }
-        match page.into_iter().next_back() {
-            Some(last) => after = Some(last.id),
-            None => return Ok(count),
-        }
-    }
+            let fields: [&[u8]; 4] = [&version, &length, record.id.as_bytes(), &record.bytes];
+            frames.frame(RECORD, &fields).map_err(BackupError::Write)
+        },
+    )
 }
 
 fn put_journal<W: Write>(
-    still: &Snapshot<'_>,
+    view: &Snapshot<'_>,
     frames: &mut FrameWriter<W>,
     stream: &str,
 ) -> Result<u64, BackupError> {
     frames
         .frame(JOURNAL, &[stream.as_bytes()])
         .map_err(BackupError::Write)?;
-    let mut count = 0;
-    loop {
-        let page = still.journal_page(stream, count, PAGE)?;
-        for entry in &page {
+    each(
+        |last: Option<&Entry>| {
+            Ok(view.journal_page(stream, last.map_or(0, |last| last.sequence), PAGE)?)
+        },
+        |entry| {
             frames
                 .frame(ENTRY, &[&entry.sequence.to_be_bytes(), &entry.bytes])
-                .map_err(BackupError::Write)?;
+                .map_err(BackupError::Write)
+        },
+    )
+}
+
+/// Goes through all pages of something, however much of it there is; says how many there were.
+fn each<T>(
+    page: impl Fn(Option<&T>) -> Result<Vec<T>, BackupError>,
+    mut visit: impl FnMut(&T) -> Result<(), BackupError>,
+) -> Result<u64, BackupError> {
+    let mut count = 0;
+    let mut last = None;
+    loop {
+        let found = page(last.as_ref())?;
+        for item in &found {
+            visit(item)?;
         }
-        match page.last() {
-            Some(last) => count = last.sequence,
+        count += found.len() as u64;
+        match found.into_iter().next_back() {
+            Some(item) => last = Some(item),
             None => return Ok(count),
         }
     }

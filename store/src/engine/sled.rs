@@ -83,6 +83,7 @@ impl Open {
     fn new(dir: &Path) -> Result<Self, EngineError> {
         // A disk that fills up while sled opens its files leaves them so that they never open again.
         look_for_room(dir)?;
+        remove_drafts(dir)?;
         let closing = Closing(dir.join(LOCKED_FILE));
         let database = contain(dir, || {
             Config::new()
@@ -192,6 +193,23 @@ impl Drop for SledEngine {
     }
 }
 
+/// Removes snapshots that were being written when the process or the power went.
+///
+/// sled 0.34.7 means to pass them over but looks for another ending of their name, takes one for
+/// its newest snapshot, and refuses to open. The log has all that they would have had.
+fn remove_drafts(dir: &Path) -> Result<(), EngineError> {
+    for entry in fs::read_dir(dir).while_trying("list", dir)? {
+        let path = entry.while_trying("list", dir)?.path();
+        if path
+            .extension()
+            .is_some_and(|ending| ending == "generating")
+        {
+            fs::remove_file(&path).while_trying("remove", &path)?;
+        }
+    }
+    Ok(())
+}
+
 /// Whether a file of the size that sled needs can be written.
 fn look_for_room(dir: &Path) -> Result<(), EngineError> {
     let path = dir.join("room");
@@ -291,6 +309,22 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+
+    #[test]
+    fn a_snapshot_that_was_never_finished_keeps_nobody_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let change = Change {
+            key: b"key".to_vec(),
+            value: Some(b"value".to_vec()),
+        };
+        SledEngine::open(dir.path())
+            .unwrap()
+            .apply(&[change])
+            .unwrap();
+        File::create(dir.path().join("snap.FFFFFFFFFFFFFFFF.generating")).unwrap();
+        let engine = SledEngine::open(dir.path()).unwrap();
+        assert_eq!(engine.get(b"key").unwrap().unwrap(), b"value");
+    }
 
     #[test]
     fn closing_waits_for_who_still_holds_the_file() {

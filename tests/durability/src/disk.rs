@@ -186,6 +186,8 @@ struct Change {
     bytes: Vec<u8>,
     /// The length of the file afterwards.
     length: u64,
+    /// Only the length was to change: that comes at once or not at all.
+    resizes: bool,
 }
 
 /// A file: what is sure, and what may be lost.
@@ -290,6 +292,7 @@ impl Disk {
                     at: *offset,
                     bytes: bytes.clone(),
                     length: file.length,
+                    resizes: false,
                 });
             }
             Step::Resized { node, length } => {
@@ -302,6 +305,7 @@ impl Disk {
                     at: *length,
                     bytes: vec![0; usize::try_from(gone).unwrap_or(usize::MAX)],
                     length: *length,
+                    resizes: true,
                 });
             }
             Step::Synced { node, covers } => self.sync(*node, *covers),
@@ -428,7 +432,8 @@ impl File {
                     if change.step < lost_from {
                         overlay(&mut bytes, change.at, &change.bytes);
                         length = change.length;
-                    } else if change.step == lost_from && loss == Loss::TornWrite {
+                    } else if change.step == lost_from && loss == Loss::TornWrite && !change.resizes
+                    {
                         tear(&mut bytes, change, random);
                         length = length.max(random.u64(length..=length.max(change.length)));
                     }
