@@ -81,6 +81,9 @@ mod slots;
 /// The master key is replaced.
 mod rekey;
 
+/// Secrets in the memory of a running daemon.
+mod memory;
+
 /// Exit codes, JSON, help, completions.
 mod cli_output;
 /// Lists that come in pages.

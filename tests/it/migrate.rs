@@ -1,10 +1,6 @@
 //! Stores that another version wrote: the older ones become ours, the newer ones stay as they are.
 
-use std::{
-    fs,
-    path::Path,
-    process::{Command, Output},
-};
+use std::{fs, path::Path, process::Command};
 
 use serde_json::Value;
 
@@ -90,7 +86,7 @@ fn a_store_of_format_1_is_refused_until_it_is_migrated_and_then_holds_what_it_he
 fn a_store_of_a_newer_version_is_refused_and_not_one_byte_of_it_changes() {
     let home = Home::with_store(Opens::KeyFile);
     let header = fs::read_to_string(home.path("store/store.json")).unwrap();
-    let newer = header.replacen("\"format\": 2", "\"format\": 3", 1);
+    let newer = header.replacen("\"format\":2", "\"format\":3", 1);
     assert_ne!(newer, header);
     home.file("store/store.json", newer);
     let recipient = countersign_peers::age::keygen(&home.path("backup.key"));
