@@ -28,7 +28,7 @@ impl Store {
     /// # Errors
     /// [`Error::Engine`] when the database cannot be asked.
     pub fn leader(dir: &Path) -> Result<Option<Leader>> {
-        shared::leader(dir)
+        built::leader(dir)
     }
 
     /// Whether this secret would open the shared store of this directory; nothing is written there.
@@ -36,7 +36,7 @@ impl Store {
     /// # Errors
     /// [`Error::WrongSecret`], [`Error::HeaderDamaged`], [`Error::Engine`].
     pub fn try_secret(dir: &Path, unlock: &Unlock) -> Result<()> {
-        shared::try_secret(dir, unlock)
+        built::try_secret(dir, unlock)
     }
 }
 
@@ -57,29 +57,29 @@ pub(crate) fn init(
     options: &InitOptions,
     mark: Option<&str>,
 ) -> Result<Store> {
-    shared::init(dir, unlock, options, mark)
+    built::init(dir, unlock, options, mark)
 }
 
 /// Leads the store in the database that is named in `dir`.
 pub(crate) fn open(dir: &Path, unlock: &Unlock) -> Result<Store> {
-    shared::open(dir, unlock)
+    built::open(dir, unlock)
 }
 
 /// Takes a fresh copy of the header of the store in the database that is named in `dir`.
 pub(crate) fn refresh(dir: &Path) -> Result<()> {
-    shared::refresh(dir)
+    built::refresh(dir)
 }
 
 /// What an engine says about leaders is no fault of the engine.
 pub(crate) fn plainly(source: EngineError) -> Result<Error, EngineError> {
-    shared::plainly(source)
+    built::plainly(source)
 }
 
 #[cfg(feature = "postgres")]
-pub(crate) use shared::{create_engine, open_engine};
+pub(crate) use built::{create_engine, open_engine};
 
 #[cfg(feature = "postgres")]
-mod shared {
+mod built {
     use std::fs;
     use std::os::unix::fs::MetadataExt;
     use std::sync::Arc;
@@ -233,7 +233,7 @@ mod shared {
 }
 
 #[cfg(not(feature = "postgres"))]
-mod shared {
+mod built {
     use super::*;
     use crate::engine::EngineKind;
     use crate::store::engine_error;

@@ -100,6 +100,10 @@ fn open(path: &Path) -> File {
 }
 
 /// Starts the server in the care of a process that outlives this one, and ends with the last user.
+#[expect(
+    clippy::zombie_processes,
+    reason = "the keeper outlives us: it serves the tests of other processes, and ends by itself"
+)]
 fn start_shared(root: &Path) {
     let data = root.join("data");
     let _ = fs::remove_dir_all(&data);
