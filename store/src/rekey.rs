@@ -35,7 +35,7 @@ impl Store {
         inner
             .keyring
             .begin_epoch(&|text| inner.put_header(text), |master, epoch| {
-                inner.add_master(master, epoch)
+                inner.add_master(master, epoch);
             })
     }
 
