@@ -135,7 +135,7 @@ fn die_at_every_step(
     alive: impl Fn(&Home, u32),
     done: impl Fn(&Home),
 ) {
-    let run = |home: &Home, step: u32| -> Output {
+    let run = |home: &Home, step: u32| -> std::process::Output {
         home.command(command)
             .env("COUNTERSIGN_ABORT_AT_STEP", step.to_string())
             .output()

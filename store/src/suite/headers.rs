@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::{Fixture, open, passphrase};
+use super::{Fixture, open, overwrite, passphrase};
 use crate::engine::EngineKind;
 use crate::error::HeaderFault;
 use crate::header::{Held, Unverified};
@@ -24,7 +24,7 @@ fn with_header(edit: impl FnOnce(String) -> String) -> Error {
     let before = fs::read_to_string(&path).unwrap();
     let after = edit(before.clone());
     assert_ne!(before, after, "the edit did nothing");
-    fs::write(&path, &after).unwrap();
+    overwrite(&path, &after);
     let error = open(&fixture.path()).unwrap_err();
     assert_eq!(fs::read_to_string(&path).unwrap(), after);
     assert_eq!(fs::read(fixture.path().join("lock")).unwrap(), lock);
@@ -237,7 +237,7 @@ fn a_store_with_a_damaged_slot_works_and_is_rid_of_it_by_removing_it() {
         .unwrap();
     fixture.store = None;
     let text = fs::read_to_string(header(&fixture)).unwrap();
-    fs::write(header(&fixture), text.replacen("argon2id", "argon2ie", 1)).unwrap();
+    overwrite(header(&fixture), text.replacen("argon2id", "argon2ie", 1));
     let store = crate::Store::open(&fixture.path(), &key).unwrap();
     assert_eq!(&**store.read("c", "a").unwrap().unwrap().bytes, b"1");
     assert_eq!(store.slots()[0].kind, None);

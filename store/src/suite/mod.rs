@@ -214,6 +214,14 @@ fn event(stream: &str, sequence: u64) -> Place {
     }
 }
 
+/// Writes over a file, as somebody who does not know better would.
+fn overwrite(path: impl AsRef<Path>, contents: impl AsRef<[u8]>) {
+    use std::io::Write;
+
+    let mut file = std::fs::File::create(path).unwrap();
+    file.write_all(contents.as_ref()).unwrap();
+}
+
 fn passphrase() -> Unlock {
     Unlock::Passphrase(Passphrase::new(Zeroizing::new("correct horse".to_owned())))
 }

@@ -4,7 +4,7 @@ use std::fs;
 
 use zeroize::Zeroizing;
 
-use super::{Fixture, for_each_engine, open, passphrase};
+use super::{Fixture, for_each_engine, open, overwrite, passphrase};
 use crate::engine::EngineKind;
 use crate::vault::epoch_of;
 use crate::{
@@ -108,7 +108,7 @@ fn after_a_rekey_the_old_header_opens_nothing(engine: EngineKind) {
     fixture.store = None;
     let new = fs::read_to_string(&header).unwrap();
     assert!(!new.contains("\"epoch\":1"), "the old epoch is gone: {new}");
-    fs::write(&header, &old).unwrap();
+    overwrite(&header, &old);
     // The secret is the same, so the header opens; and with the old master key, nothing else does.
     match open(&fixture.path()) {
         Err(error) => assert!(matches!(error, Error::Damaged { .. }), "{error}"),
@@ -117,7 +117,7 @@ fn after_a_rekey_the_old_header_opens_nothing(engine: EngineKind) {
             assert!(matches!(store.read("c", "007"), Err(Error::Damaged { .. })));
         }
     }
-    fs::write(&header, new).unwrap();
+    overwrite(&header, new);
     assert_whole(&open(&fixture.path()).unwrap());
 }
 
@@ -180,7 +180,7 @@ fn a_header_that_cannot_be_written_leaves_the_old_master_key_in_force() {
     let mut fixture = filled(EngineKind::Redb);
     let obstacle = fixture.path().join("store.new");
     fs::create_dir(&obstacle).unwrap();
-    fs::write(obstacle.join("occupied"), b"").unwrap();
+    overwrite(obstacle.join("occupied"), b"");
     assert!(fixture.store().begin_rekey().is_err());
     assert!(!fixture.store().is_rekeying());
     fixture.put("c", "007", b"record 7");

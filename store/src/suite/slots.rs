@@ -4,7 +4,7 @@ use std::fs;
 
 use zeroize::Zeroizing;
 
-use super::{Fixture, for_each_engine, open, passphrase};
+use super::{Fixture, for_each_engine, open, overwrite, passphrase};
 use crate::engine::EngineKind;
 use crate::{Error, KdfCost, KeyFile, Passphrase, SlotKind, SlotOptions, Store, Unlock};
 
@@ -170,7 +170,7 @@ fn a_change_that_cannot_be_written_leaves_what_was_in_force() {
     let mut fixture = Fixture::new(EngineKind::Redb);
     // The draft of a new header cannot be made where a directory stands.
     fs::create_dir(fixture.path().join("store.new")).unwrap();
-    fs::write(fixture.path().join("store.new/occupied"), b"").unwrap();
+    overwrite(fixture.path().join("store.new/occupied"), b"");
     let second = text("battery staple");
     assert!(matches!(
         fixture.store().add_slot(&second, &called("")),
