@@ -57,9 +57,8 @@ impl EngineKind {
             Self::Sled => Some(
                 "sled is kept sound by what countersign does around it (an fsync of its own after each \
                  batch, unfinished snapshots removed, room looked for before it opens its files), and \
-                 one damaged byte of its log takes everything written after it: the store is then refused \
-                 as a whole, where redb loses what was hit. Prefer redb for keys that cannot be made \
-                 again, and keep backups",
+                 one damaged byte of its log makes everything after it unreadable: the store is then \
+                 refused as a whole. Prefer redb for keys that cannot be made again, and keep backups",
             ),
         }
     }

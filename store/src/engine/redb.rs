@@ -4,6 +4,7 @@
 //! here, before the next write; until it succeeds, reads go on from what is on the disk
 //! (`rescue`).
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock};
 
@@ -19,6 +20,11 @@ const TABLE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("sealed");
 
 /// redb would take up to a gibibyte; a store of keys is read rarely and is small.
 const CACHE_BYTES: usize = 16 * 1024 * 1024;
+
+/// Up to this size a file is checked as a whole when it is opened. redb trusts its own tables of
+/// free pages, and gives up on damage to them so that no panic can be contained: the process would
+/// end. In a larger file that stays possible: opening must not take longer the more there is.
+const CHECKED_BYTES: u64 = 4 * 1024 * 1024;
 
 pub(super) struct RedbEngine {
     path: PathBuf,
@@ -254,7 +260,12 @@ fn commit(database: &Database, changes: &[Change]) -> Result<(), EngineError> {
 }
 
 fn open(path: &Path) -> Result<Database, EngineError> {
-    contain(path, || builder().open(path).map_err(fault))
+    let length = fs::metadata(path).while_trying("inspect", path)?.len();
+    contain(path, || {
+        let mut builder = builder();
+        builder.set_check_integrity_on_open(length <= CHECKED_BYTES);
+        builder.open(path).map_err(fault)
+    })
 }
 
 fn builder() -> Builder {
