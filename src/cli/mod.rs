@@ -8,6 +8,8 @@ mod exit;
 mod generate;
 mod hardening;
 mod hint;
+mod inspect;
+mod key_files;
 mod keyring;
 mod migrate;
 mod offline;
@@ -110,6 +112,7 @@ async fn run(terminal: Terminal, arguments: Arguments, locked: bool) -> Result<E
         Command::Policy(PolicyCommand::Explain { policy }) => {
             offline::explain_policy(output, &config, &policy)
         }
+        Command::Inspect(wanted) => inspect::inspect(output, &wanted),
         Command::Completions { shell } => {
             generate::completions(terminal, shell).map(|()| Exit::Done)
         }

@@ -7,13 +7,14 @@ use zeroize::Zeroizing;
 use super::{
     Output,
     args::{
-        Command, ExchangeCommand, IdentityCommand, IssuerCommand, Person, RotationCommand,
-        SignerCommand,
+        Command, ExchangeCommand, IdentityAdoptArguments, IdentityCommand, IssuerCommand, Person,
+        RotationCommand, SignerCommand,
     },
+    key_files,
 };
 use crate::{
     model::{SubjectRequest, rotation::Decision},
-    service::{IdentityAdd, Request, ServiceError, Statement},
+    service::{IdentityAdd, IdentityAdopt, Request, ServiceError, Statement},
 };
 
 /// No certificate file or mail is larger, in bytes.
@@ -68,6 +69,7 @@ pub(super) fn from_command(command: Command, output: Output) -> Result<Request, 
                 key_algorithm: add.key,
             })
         }
+        Command::Identity(IdentityCommand::Adopt(adopt)) => adoption(adopt, output)?,
         Command::Identity(IdentityCommand::List) => Request::IdentityList,
         Command::Identity(IdentityCommand::Show { identity }) => Request::IdentityShow { identity },
         Command::Identity(IdentityCommand::ExportRequest { identity }) => {
@@ -168,6 +170,25 @@ fn rotation(command: RotationCommand) -> Request {
             reason,
         },
     }
+}
+
+/// The one key of the files, with every certificate beside it.
+fn adoption(adopt: IdentityAdoptArguments, output: Output) -> Result<Request, ServiceError> {
+    let found = key_files::credentials(output.terminal, &adopt.source)?;
+    for warning in &found.warnings {
+        output.terminal.warning(warning);
+    }
+    Ok(Request::IdentityAdopt(IdentityAdopt {
+        identity: adopt.identity,
+        issuer: adopt.issuer,
+        policy: adopt.policy,
+        key: found.key,
+        certificates: found.certificates,
+        names: adopt.names,
+        key_algorithm: adopt.key,
+        from: found.files,
+        by: name(adopt.person),
+    }))
 }
 
 /// Who decides: the name that was given, else the login name.

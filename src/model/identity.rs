@@ -95,6 +95,26 @@ pub struct Identity {
     pub rotation: Option<GenerationNumber>,
 }
 
+/// Where a key was made, and so what can be known of who else has it.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KeyOrigin {
+    /// In the store, which it has not left but by deliveries that are on record.
+    #[default]
+    Made,
+    /// Elsewhere: it lay in a file before it was taken in, and copies of that may exist.
+    Adopted,
+}
+
+impl fmt::Display for KeyOrigin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Made => "made",
+            Self::Adopted => "adopted",
+        })
+    }
+}
+
 /// One key pair with its request and certificate. The private key lies in a record of its own.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub struct Generation {
@@ -108,14 +128,17 @@ pub struct Generation {
     pub key_id: KeyId,
     /// Where the key stands.
     pub key_state: KeyState,
-    /// The certification request, DER (RFC 2986).
+    /// Where the key was made.
+    #[serde(default)]
+    pub origin: KeyOrigin,
+    /// The certification request, DER (RFC 2986); empty for a key that came with its certificate.
     #[serde(with = "hex::serde")]
     pub request: Vec<u8>,
     /// The certificates, DER, leaf first; empty while the request waits for its issuer.
     pub chain: Vec<HexBytes>,
     /// What the leaf says.
     pub leaf: Option<CertificateFacts>,
-    /// When the key was made.
+    /// When the key was made, or taken in.
     pub created_at: Timestamp,
     /// When the key was destroyed.
     pub destroyed_at: Option<Timestamp>,

@@ -29,7 +29,9 @@ pub use evidence::{
     ConnectorReport, Control, ControlEvidence, ProbeReport, Tier, VerbEvidence, Verdict,
 };
 pub use fingerprint::{Fingerprint, KeyId, ParseFingerprintError, Sha1Fingerprint};
-pub use identity::{Generation, GenerationNumber, HexBytes, Identity, Slots, SubjectRequest};
+pub use identity::{
+    Generation, GenerationNumber, HexBytes, Identity, KeyOrigin, Slots, SubjectRequest,
+};
 pub use issuer::{Issuer, IssuerKind};
 pub use key::{KeyAlgorithm, KeyState, UnknownKeyAlgorithm};
 pub use letter::{LetterKind, MessageId, SealedLetter, SentLetter};

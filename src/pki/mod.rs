@@ -20,6 +20,7 @@ pub mod request;
 mod revocation;
 mod signed;
 mod subject;
+mod subject_of;
 
 pub use authority::{AuthorityError, CertificateAuthority};
 pub use chain::{ChainError, inspect_chain, order_chain};
@@ -33,6 +34,7 @@ pub use public_key::{PublicKey, key_facts};
 pub use request::{RequestError, VerifiedRequest};
 pub use revocation::{RevocationReason, Revoked};
 pub use subject::SubjectError;
+pub use subject_of::subject_of;
 
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 //! A policy is a named list of rules: which keys and certificates, which gates, how long people take.
 //! The arithmetic of the lead times stands in [`LeadTimes`]; the rules for a certificate in [`lint`].
 
+pub mod adoption;
 mod lead_time;
 pub mod lint;
 mod raw;

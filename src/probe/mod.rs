@@ -13,6 +13,8 @@ mod conclude;
 mod controls;
 mod converse;
 mod dial;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod http;
 mod observation;
 mod prober;

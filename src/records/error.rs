@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 
 use crate::{
-    model::rotation::{IllegalTransition, RotationId},
+    model::{
+        GenerationNumber, IdentityName,
+        rotation::{IllegalTransition, RotationId},
+    },
     pki::KeyError,
 };
 
@@ -37,6 +40,16 @@ pub enum RecordsError {
         /// Why.
         #[source]
         source: IllegalTransition,
+    },
+    /// The key is one that we have already.
+    #[error(
+        "the key belongs to generation {number} of {identity} already; a key serves one identity, once"
+    )]
+    KeyKnown {
+        /// Whose.
+        identity: IdentityName,
+        /// Which.
+        number: GenerationNumber,
     },
     /// The audit log's own key cannot be made or used. What cannot be told of is not done.
     #[error("the audit log cannot be signed")]

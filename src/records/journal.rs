@@ -117,13 +117,15 @@ impl Records {
             return Ok(None);
         };
         let event = Event { at, fact };
+        // Evidence about a rotation that has ended changes nothing of what the identity is by now.
+        let open = rotation.outcome.is_none();
         let (old_state, new_state) = (rotation.old_key_state(), rotation.new_key_state());
         let before = rotation.clone();
         let after = rotation
             .after(&event)
             .map_err(|source| RecordsError::IllegalFact { source })?;
 
-        if let Some(mut identity) = self.identity(&id.identity)? {
+        if let Some(mut identity) = self.identity(&id.identity)?.filter(|_| open) {
             let before = identity.value.clone();
             identity.value.slots = after.slots();
             if after.outcome.is_some() {
@@ -183,7 +185,7 @@ impl Records {
     }
 }
 
-fn added(identity: &Identity) -> Action {
+pub(super) fn added(identity: &Identity) -> Action {
     let names = &identity.subject.dns_names;
     Action::IdentityAdded {
         identity: identity.name.clone(),
@@ -194,7 +196,7 @@ fn added(identity: &Identity) -> Action {
 }
 
 /// What is to be told of a key that has come into another state.
-fn key_moved(generation: &Generation) -> Option<Action> {
+pub(super) fn key_moved(generation: &Generation) -> Option<Action> {
     let state = generation.key_state;
     let identity = generation.identity.clone();
     let (generation, key) = (generation.number, generation.key_id);

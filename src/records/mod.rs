@@ -4,6 +4,7 @@
 //! key, its generation and the fact that it was made. Whoever changes a record names the version that it
 //! has seen, so that of two who change it at once one wins and the other is told.
 
+mod adoption;
 mod amend;
 pub mod audit;
 mod authority;

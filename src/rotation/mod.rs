@@ -4,6 +4,7 @@
 //! again. What cannot be noted is not done. Nothing is retried inside a step: the next activation, by
 //! timer, change or signal, finds what is to be done in the facts, after a crash as on any other day.
 
+mod adopt;
 mod decide;
 mod driver;
 mod error;
@@ -12,6 +13,7 @@ mod lead;
 mod setting;
 mod steps;
 
+pub use adopt::{AdoptError, Adopted, Adoption, adopt};
 pub use decide::{Decision, Facts, Next, decide};
 pub use driver::{Driver, Observer, Silent};
 pub use error::DriveError;

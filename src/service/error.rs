@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     records::RecordsError,
-    rotation::{DriveError, ImportError},
+    rotation::{AdoptError, DriveError, ImportError},
 };
 
 /// What sort of refusal it is; decides the exit code.
@@ -91,7 +91,10 @@ impl From<RecordsError> for ServiceError {
         if let Some(leader) = error.leader() {
             return Self::locked(chain(&error)).hint(format!("run the command on {leader}"));
         }
-        let refused = matches!(error, RecordsError::IllegalFact { .. }) || error.is_conflict();
+        let refused = matches!(
+            error,
+            RecordsError::IllegalFact { .. } | RecordsError::KeyKnown { .. }
+        ) || error.is_conflict();
         let message = chain(&error);
         if refused {
             Self::refused(message)
@@ -112,6 +115,15 @@ impl From<DriveError> for ServiceError {
             Self::locked(error.message)
         } else {
             error
+        }
+    }
+}
+
+impl From<AdoptError> for ServiceError {
+    fn from(error: AdoptError) -> Self {
+        match error {
+            AdoptError::Records(error) => error.into(),
+            other => Self::refused(chain(&other)),
         }
     }
 }

@@ -139,10 +139,11 @@ impl Service {
             None => None,
         };
         let generation = generation
+            .map(|found| found.value)
+            .filter(|generation| !generation.request.is_empty())
             .ok_or_else(|| {
                 ServiceError::refused(format!("{identity} has no certification request"))
-            })?
-            .value;
+            })?;
         Ok(PemView {
             schema: 1,
             what: format!(
@@ -221,9 +222,11 @@ impl Service {
             None => crate::rotation::Due::Never,
         };
         let rotation = self.rotation_in_progress(&identity)?;
+        let claims = self.claims(&identity)?;
         Ok(IdentityView {
             schema: 1,
             due,
+            claims,
             destinations: config.scope_of(&identity.name).destinations,
             generations: generations.into_iter().map(generation_view).collect(),
             rotation: rotation
@@ -261,6 +264,7 @@ fn generation_view(generation: Generation) -> GenerationView {
         key_algorithm: generation.key_algorithm,
         key_id: generation.key_id,
         key_state: generation.key_state,
+        origin: generation.origin,
         created_at: generation.created_at,
         destroyed_at: generation.destroyed_at,
         certificate: generation.leaf,

@@ -3,6 +3,7 @@
 //! The command line hands a [`Request`] to the daemon's socket when one runs, and to a [`Service`] of its
 //! own when none does: the same value, the same code, the same [`Reply`].
 
+mod adoption;
 mod audit;
 mod backup;
 mod deliveries;
@@ -34,17 +35,18 @@ use tokio::sync::Notify;
 
 pub use audit::{AuditFilter, AuditPage, AuditReply, AuditRequest, AuditVerdict};
 pub use backup::{BackupRequest, BackupTo, BackupView};
+pub(crate) use error::chain as with_causes;
 pub use error::{ErrorKind, ServiceError};
 pub use keyring::{
     CostView, KeyringReply, KeyringRequest, RekeyState, RekeyView, SlotChanged, SlotView, SlotsView,
 };
 pub use opening::FailedAttempts;
-pub use request::{GenerationSlot, IdentityAdd, Reply, Request, Statement};
+pub use request::{GenerationSlot, IdentityAdd, IdentityAdopt, Reply, Request, Statement};
 pub use standing::{LeaderView, Standing, StandingView};
 pub use status::Advanced;
 pub use views::{
-    ConnectorView, DestinationView, EventView, GenerationView, IdentityView, InboxView, LetterView,
-    PemView, RenewView, RotationView, StatusView,
+    AdoptedView, ConnectorView, DestinationView, EventView, GenerationView, IdentityView,
+    InboxView, LetterView, PemView, RenewView, RotationView, StatusView,
 };
 pub use who::{claims_of_process, command, login_of};
 pub use wiring::{SystemClock, system_clock};
@@ -226,6 +228,7 @@ impl Service {
             Request::Status => Reply::Status(self.status()?),
             Request::Renew => Reply::Renewed(self.renew(by).await?),
             Request::IdentityAdd(add) => Reply::Identity(self.add_identity(by, add).await?),
+            Request::IdentityAdopt(adopt) => Reply::Adopted(self.adopt_identity(by, adopt)?),
             Request::IdentityList => Reply::Identities {
                 schema: 1,
                 identities: self.identities()?,
@@ -290,7 +293,7 @@ impl Service {
                 generation,
             } => Reply::Probe {
                 schema: 1,
-                report: Box::new(self.probe(&identity, &destination, generation).await?),
+                report: Box::new(self.probe(by, &identity, &destination, generation).await?),
             },
         })
     }

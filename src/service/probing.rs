@@ -1,8 +1,9 @@
-//! A probe by hand: what it says is shown, and moves nothing.
+//! A probe by hand: what it says is shown, and moves nothing. Where it speaks of a certificate of which it was only
+//! claimed that it is trusted, it is noted as the evidence that was missing.
 
 use super::{GenerationSlot, Service, ServiceError, identities::in_slot};
 use crate::{
-    model::{Destination, IdentityName, ProbeReport},
+    model::{Destination, IdentityName, ProbeReport, audit::Author},
     probe::Prober,
     rotation::{Questions, probe_request},
 };
@@ -10,6 +11,7 @@ use crate::{
 impl Service {
     pub(super) async fn probe(
         &self,
+        by: &Author,
         identity: &IdentityName,
         destination: &Destination,
         slot: GenerationSlot,
@@ -29,7 +31,8 @@ impl Service {
                 environment.identity
             )));
         }
-        let credentials = self.credentials(&found, in_slot(&found, slot)?)?;
+        let number = in_slot(&found, slot)?;
+        let credentials = self.credentials(&found, number)?;
         let everything = Questions {
             controls: true,
             verbs: true,
@@ -43,6 +46,8 @@ impl Service {
             self.clock.now(),
         );
         let ports = self.ports(&self.itself, &found)?;
-        Ok(ports.prober.probe(&request).await)
+        let report = ports.prober.probe(&request).await;
+        self.note_on_claim(by, identity, number, destination, &report)?;
+        Ok(report)
     }
 }

@@ -5,13 +5,14 @@ use serde::{Deserialize, Serialize};
 use super::audit::{AuditReply, AuditRequest};
 use super::standing::StandingView;
 use super::views::{
-    IdentityView, InboxView, LetterView, PemView, RenewView, RotationView, StatusView,
+    AdoptedView, IdentityView, InboxView, LetterView, PemView, RenewView, RotationView, StatusView,
 };
 use crate::model::{
-    Destination, EmailAddress, Fingerprint, IdentityName, IssuerName, KeyAlgorithm, PolicyName,
-    ProbeReport, SubjectRequest,
+    Destination, EmailAddress, Fingerprint, HexBytes, IdentityName, IssuerName, KeyAlgorithm,
+    PolicyName, ProbeReport, SubjectRequest,
     rotation::{Decision, Gate},
 };
+use crate::records::SecretBytes;
 
 /// A generation by its place.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
@@ -38,6 +39,29 @@ pub struct IdentityAdd {
     pub subject: SubjectRequest,
     /// The kind of key; the policy's when nothing is said.
     pub key_algorithm: Option<KeyAlgorithm>,
+}
+
+/// An identity that is in use already.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct IdentityAdopt {
+    /// Our name for it.
+    pub identity: IdentityName,
+    /// What certifies its next generations.
+    pub issuer: IssuerName,
+    /// The rules that it lives by.
+    pub policy: PolicyName,
+    /// The private key, PKCS#8.
+    pub key: SecretBytes,
+    /// The certificates, DER, in any order.
+    pub certificates: Vec<HexBytes>,
+    /// The host names of the next generations; those of this one when nothing is said.
+    pub names: Vec<String>,
+    /// The kind of key that the next generation gets; the policy's when nothing is said.
+    pub key_algorithm: Option<KeyAlgorithm>,
+    /// The files that it came from, for the audit log.
+    pub from: String,
+    /// Who says that it is in use.
+    pub by: String,
 }
 
 /// What an operator states after speaking with a contact.
@@ -69,6 +93,7 @@ pub enum Request {
     Status,
     Renew,
     IdentityAdd(IdentityAdd),
+    IdentityAdopt(IdentityAdopt),
     IdentityList,
     IdentityShow {
         identity: IdentityName,
@@ -146,6 +171,7 @@ impl Request {
             Self::Status => "status",
             Self::Renew => "renew",
             Self::IdentityAdd(_) => "identity-add",
+            Self::IdentityAdopt(_) => "identity-adopt",
             Self::IdentityList => "identity-list",
             Self::IdentityShow { .. } => "identity-show",
             Self::IdentityRequest { .. } => "identity-request",
@@ -173,6 +199,7 @@ impl Request {
     pub fn about(&self) -> String {
         match self {
             Self::IdentityAdd(add) => add.identity.to_string(),
+            Self::IdentityAdopt(adopt) => adopt.identity.to_string(),
             Self::IdentityImport { identity, .. }
             | Self::IdentityReinstate { identity, .. }
             | Self::RotationStart { identity } => identity.to_string(),
@@ -246,6 +273,7 @@ pub enum Reply {
         identities: Vec<IdentityView>,
     },
     Identity(IdentityView),
+    Adopted(AdoptedView),
     Rotation(RotationView),
     Renewed(RenewView),
     Received(LetterView),

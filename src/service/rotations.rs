@@ -326,6 +326,7 @@ impl Service {
                 .active_legs()
                 .map(|(destination, leg)| DestinationView {
                     destination: destination.clone(),
+                    claimed: leg.claimed,
                     offered: leg.offer.as_ref().map(|letter| letter.at),
                     acknowledged: leg
                         .acknowledgement

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{
     CertificateFacts, ConnectorName, ConnectorReport, Destination, EmailAddress, Fingerprint,
-    GenerationNumber, IdentityName, IssuerName, KeyAlgorithm, KeyId, KeyState, MessageId,
-    PolicyName, Slots, Verdict,
+    GenerationNumber, IdentityName, IssuerName, KeyAlgorithm, KeyId, KeyOrigin, KeyState,
+    MessageId, PolicyName, Slots, Verdict,
     rotation::{Phase, RotationId, RotationReason},
 };
 use crate::rotation::{Decision, Due};
@@ -57,6 +57,22 @@ pub struct IdentityView {
     pub generations: Vec<GenerationView>,
     /// The rotation in progress.
     pub rotation: Option<RotationView>,
+    /// Destinations that are said to trust an adopted generation which is current, and whether a probe has proven it.
+    #[serde(default)]
+    pub claims: Vec<(Destination, Option<Timestamp>)>,
+}
+
+/// `identity adopt`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AdoptedView {
+    /// 1.
+    pub schema: u32,
+    /// Rules that the certificate breaks and its successor will have to keep, each with its name.
+    pub warnings: Vec<String>,
+    /// Where it is said to be trusted, without proof.
+    pub claimed: Vec<Destination>,
+    /// The identity as it is now.
+    pub identity: IdentityView,
 }
 
 /// A generation.
@@ -70,7 +86,10 @@ pub struct GenerationView {
     pub key_id: KeyId,
     /// Where the key stands.
     pub key_state: KeyState,
-    /// When the key was made.
+    /// Whether the key was made here or taken in.
+    #[serde(default)]
+    pub origin: KeyOrigin,
+    /// When the key was made, or taken in.
     pub created_at: Timestamp,
     /// When the key was destroyed.
     pub destroyed_at: Option<Timestamp>,
@@ -114,6 +133,9 @@ pub struct RotationView {
 pub struct DestinationView {
     /// Where.
     pub destination: Destination,
+    /// Since when somebody claims that it is trusted there.
+    #[serde(default)]
+    pub claimed: Option<Timestamp>,
     /// When the offer was accepted by the mail server.
     pub offered: Option<Timestamp>,
     /// Who acknowledged, and when.

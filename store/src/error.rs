@@ -8,7 +8,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use crate::engine::database::DatabaseFault;
+use crate::engine::database::DatabaseError;
 use crate::engine::lease::{Ended, Leader};
 use crate::engine::{EngineError, EngineKind};
 use crate::obstacle::Obstacle;
@@ -53,14 +53,9 @@ pub enum Error {
         /// Where, and in what way.
         damage: Damage,
     },
-    /// The database of a shared store is not described well enough to be trusted.
-    #[error("{path}: {fault}")]
-    DatabaseRefused {
-        /// The file that describes it.
-        path: PathBuf,
-        /// What is wrong with it.
-        fault: DatabaseFault,
-    },
+    /// Where a shared store lies is not told well enough to be trusted.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
     /// An empty passphrase guards nothing.
     #[error("the passphrase is empty: choose one of several words")]
     EmptyPassphrase,
@@ -95,14 +90,6 @@ pub enum Error {
     )]
     ExposedKeyFile {
         /// The key file.
-        path: PathBuf,
-        /// Its permission bits.
-        mode: u32,
-    },
-    /// The file with the password for a database is readable by others than its owner.
-    #[error("password file {path} may be read by others (mode {mode:04o}): run `chmod 600` on it")]
-    ExposedPasswordFile {
-        /// The file.
         path: PathBuf,
         /// Its permission bits.
         mode: u32,
@@ -183,14 +170,6 @@ pub enum Error {
     Led {
         /// Which one.
         leader: Leader,
-    },
-    /// The file that says in which database a store lies does not say it.
-    #[error(
-        "{path} does not describe a database: remove it, and it is written anew from the configuration"
-    )]
-    MalformedDatabaseFile {
-        /// The file.
-        path: PathBuf,
     },
     /// A store that is still being filled, or was when the machine stopped.
     #[error(
@@ -338,21 +317,6 @@ pub enum Error {
         /// What was tried: "passphrase" or "key file".
         kind: &'static str,
     },
-}
-
-impl Error {
-    /// Whether it may go away by itself, with nobody doing anything about the store: a database that
-    /// cannot be reached now.
-    #[must_use]
-    pub fn is_passing(&self) -> bool {
-        match self {
-            #[cfg(feature = "postgres")]
-            Self::Engine { source, .. } => {
-                matches!(&**source, EngineError::Postgres(error) if error.is_passing())
-            }
-            _ => false,
-        }
-    }
 }
 
 /// One finding: stored bytes that are not what this store wrote there.

@@ -8,6 +8,8 @@
 //!   or after all of it is durable and before the caller learns of it; `stop` is `after`, but the
 //!   process does not die: it stands still until somebody lets it go on (SIGCONT);
 //! - `COUNTERSIGN_ABORT_AT_STEP=N`: at the N-th step of putting a new store in the place of another.
+//! - `COUNTERSIGN_ABORT_AT_STREAM=PREFIX`: counting only transactions that append to a journal whose name
+//!   begins so.
 
 /// On which side of the append.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -23,13 +25,15 @@ pub(crate) struct Passage {
 }
 
 impl Passage {
-    /// Counts a transaction in, if it appends to a journal.
+    /// Counts a transaction in, if it appends to a journal that is meant.
     #[cfg(feature = "fault-injection")]
-    pub(crate) fn enter(appends: bool) -> Self {
+    pub(crate) fn enter<'a>(mut streams: impl Iterator<Item = &'a str>) -> Self {
         use std::sync::atomic::{AtomicU64, Ordering};
 
         static APPENDS: AtomicU64 = AtomicU64::new(0);
-        let fatal = appends
+        let prefix = std::env::var("COUNTERSIGN_ABORT_AT_STREAM").unwrap_or_default();
+        let fatal = streams
+            .any(|stream| stream.starts_with(&prefix))
             .then(|| APPENDS.fetch_add(1, Ordering::Relaxed) + 1)
             .filter(|&count| chosen().is_some_and(|(fatal, _)| fatal == count))
             .and_then(|_| chosen().map(|(_, when)| when));
@@ -52,7 +56,7 @@ impl Passage {
     }
 
     #[cfg(not(feature = "fault-injection"))]
-    pub(crate) fn enter(_appends: bool) -> Self {
+    pub(crate) fn enter<'a>(_streams: impl Iterator<Item = &'a str>) -> Self {
         Self {}
     }
 

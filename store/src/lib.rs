@@ -114,7 +114,7 @@ pub use backup::{
     Backup, BackupError, BackupFault, BackupIdentity, BackupRecipients, Head, Item, Manifest,
     Taking, UnreadableIdentity, UnreadableRecipient,
 };
-pub use engine::database::{Database, DatabaseFault, Lease};
+pub use engine::database::{Database, DatabaseError, DatabaseFault, Lease};
 pub use engine::leadership::Leadership;
 pub use engine::lease::{Ended, Leader};
 #[cfg(feature = "postgres")]

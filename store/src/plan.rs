@@ -27,7 +27,6 @@ pub(crate) struct Plan<'s> {
     /// As it will be, but for the index.
     root: Root,
     values: HashMap<Id, Option<Vec<u8>>>,
-    appends: bool,
 }
 
 /// What there is to do, and what will be known when it is done.
@@ -52,13 +51,7 @@ impl<'s> Plan<'s> {
             edit: Edit::new(view, top),
             root,
             values: HashMap::new(),
-            appends: false,
         })
-    }
-
-    /// Whether it appends to any journal.
-    pub(crate) fn appends(&self) -> bool {
-        self.appends
     }
 
     /// The store as it was before.
@@ -197,7 +190,6 @@ impl<'s> Plan<'s> {
                 found: next,
             });
         }
-        self.appends = true;
         self.put(new_id()?, key::entry(stream, next), 1, bytes)
     }
 

@@ -258,7 +258,7 @@ impl Store {
         for operation in &transaction.operations {
             plan.add(operation)?;
         }
-        let passage = Passage::enter(plan.appends());
+        let passage = Passage::enter(transaction.streams());
         let Some(planned) = plan.finish()? else {
             return Ok(());
         };

@@ -139,6 +139,16 @@ impl Transaction {
         self
     }
 
+    /// The journals that it appends to.
+    pub(crate) fn streams(&self) -> impl Iterator<Item = &str> {
+        self.operations
+            .iter()
+            .filter_map(|operation| match operation {
+                Operation::Append { stream, .. } => Some(stream.as_str()),
+                _ => None,
+            })
+    }
+
     pub(crate) fn push(&mut self, operation: Operation) -> &mut Self {
         self.operations.push(operation);
         self

@@ -175,6 +175,10 @@ fn no_secret_and_no_name_is_found_where_it_does_not_belong() {
     .expect(1);
     run(&["identity", "import", "jira", "signer.key"]).expect(1);
     run(&["issuer", "crl", "ca"]).expect(0);
+    run(&["audit", "show", "--limit", "1000"]).expect(0);
+    run(&["--json", "audit", "show", "--limit", "1000"]).expect(0);
+    run(&["audit", "export", "-"]).expect(0);
+    run(&["audit", "verify"]).expect(0);
 
     // The end of an RSA key: its exponents and its coefficient.
     let der = known.key_der();
@@ -264,6 +268,8 @@ fn a_key_that_is_delivered_is_nowhere_but_in_its_file() {
         &needles,
     );
     absent("the daemon's log", world.daemon_log().as_bytes(), &needles);
+    // It stays there and is searched with what is left.
+    world.ok(&["audit", "export", "log.jsonl"]);
     world.stop_daemon();
     let left = files_below(&world.path(""));
     let holders: Vec<_> = left

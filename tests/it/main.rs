@@ -84,11 +84,23 @@ mod cli_output;
 /// Certificates that are not what was asked for.
 mod refusals_import;
 
+/// What is in the files that people have.
+mod import_inspect;
+
+/// Identities that were in use before.
+mod import_adopt;
+
 /// Replies that are not what they seem.
 mod refusals_mail;
 
 /// Certificates, requests and revocation lists, judged by others.
 mod certificates;
+
+/// Who did what, when, and on what evidence.
+mod audit;
+
+/// The log in other hands.
+mod audit_export;
 
 /// Secrets and names, searched for where they do not belong.
 mod leaks;

@@ -87,6 +87,7 @@ fn a_reply_to_a_letter_of_which_we_died_before_noting_it_as_sent_counts() {
     });
     world.add_identity();
     let fault = [
+        ("COUNTERSIGN_ABORT_AT_STREAM", "rotation/"),
         ("COUNTERSIGN_ABORT_AT_APPEND", "2"),
         ("COUNTERSIGN_ABORT_WHEN", "before"),
     ];
@@ -149,6 +150,7 @@ fn assert_same_end(world: &World, offers: &[Letter; 2], deaths: usize) {
     }
     world.end_daemon();
     world.run(&["store", "verify"]).expect(0);
+    world.run(&["audit", "verify"]).expect(0);
 }
 
 /// A mail without the trace that servers put in front.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{Person, Slot};
+use super::{KeyFiles, Person, Slot};
 use crate::{
     cli::exit::HELP,
     model::{IdentityName, IssuerName, KeyAlgorithm, PolicyName},
@@ -16,6 +16,14 @@ pub enum IdentityCommand {
     /// Add an identity: makes its key, and its certificate or its request. Nobody is written to yet.
     #[command(after_help = HELP)]
     Add(IdentityAddArguments),
+    /// Take in an identity that is in use already: its key and its certificates, as generation 1 and current.
+    #[command(
+        after_help = HELP,
+        long_about = "Take in an identity that is in use already: its key and its certificates, as generation 1 and current.\n\n\
+            The files may be PEM, DER, PKCS#12 or PKCS#7, with the certificates in any order. Where the configuration says \
+            that it is trusted is taken as claimed, until a probe proves it. The key lay outside of the store: rotate soon."
+    )]
+    Adopt(IdentityAdoptArguments),
     /// List all identities.
     #[command(after_help = HELP)]
     List,
@@ -59,6 +67,29 @@ pub enum IdentityCommand {
         /// The certificates: PEM in any order, PKCS#7, or DER.
         file: PathBuf,
     },
+}
+
+#[derive(Args, Debug)]
+#[allow(missing_docs)]
+pub struct IdentityAdoptArguments {
+    /// Our name for it.
+    pub identity: IdentityName,
+    #[command(flatten)]
+    pub source: KeyFiles,
+    /// What certifies its next generations, as the configuration names it.
+    #[arg(long)]
+    pub issuer: IssuerName,
+    /// The rules that it lives by.
+    #[arg(long, default_value = "jira-connector")]
+    pub policy: PolicyName,
+    /// A host name for the next certificates, the first being the common name; those of this one when nothing is said.
+    #[arg(long = "name", value_name = "DNS-NAME")]
+    pub names: Vec<String>,
+    /// The kind of key of the next generation; the policy's when nothing is said.
+    #[arg(long, value_name = "ALGORITHM")]
+    pub key: Option<KeyAlgorithm>,
+    #[command(flatten)]
+    pub person: Person,
 }
 
 #[derive(Args, Debug)]

@@ -3,6 +3,7 @@
 mod audit;
 mod backup;
 mod identity;
+mod inspect;
 mod store;
 
 use std::path::PathBuf;
@@ -11,7 +12,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(super) use audit::{AuditCommand, AuditVerify};
 pub(super) use backup::{AcceptRollback, BackupCommand, OpenBackup, StoreBackup, StoreRestore};
-pub(super) use identity::IdentityCommand;
+pub(super) use identity::{IdentityAdoptArguments, IdentityCommand};
+pub(super) use inspect::KeyFiles;
 pub(super) use store::{Engine, SecretSource, SlotCommand, SlotSecret, StoreCommand, StoreInit};
 
 use super::exit::HELP;
@@ -63,6 +65,9 @@ pub enum Command {
     /// Identities.
     #[command(subcommand)]
     Identity(IdentityCommand),
+    /// Say what is in a file of keys and certificates. No key is printed; no store is needed.
+    #[command(after_help = HELP)]
+    Inspect(KeyFiles),
     /// Rotations.
     #[command(subcommand)]
     Rotation(RotationCommand),

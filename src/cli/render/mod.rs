@@ -1,8 +1,12 @@
 //! Replies as text for people: tables that line up, times as "in 12 days (2026-12-05)".
 
+mod adopted;
 pub(super) mod audit;
+mod inspect;
 mod keyring;
 mod probe;
+
+pub(super) use inspect::inspection;
 mod standing;
 
 pub(super) use keyring::{keyring, slot_in_words};
@@ -27,6 +31,9 @@ pub(super) fn text(reply: &Reply, now: Timestamp) -> String {
         Reply::Standing(view) => standing::standing(&mut out, view, now),
         Reply::Identities { identities, .. } => identity_table(&mut out, identities, now),
         Reply::Identity(view) => identity(&mut out, view, now),
+        Reply::Adopted(view) => {
+            adopted::warnings(&mut out, view).and_then(|()| identity(&mut out, &view.identity, now))
+        }
         Reply::Rotation(view) => rotation(&mut out, view, now),
         Reply::Renewed(view) => renewed(&mut out, view, now),
         Reply::Received(view) => writeln!(out, "{}", view.judgement),
@@ -46,6 +53,7 @@ pub(super) fn next_step(reply: &Reply) -> Option<String> {
             ),
             _ => None,
         },
+        Reply::Adopted(view) => Some(adopted::next_step(view)),
         Reply::Identity(view) => match &view.rotation.as_ref()?.next.as_ref()?.next {
             Next::Run { .. } => Some(
                 "the daemon offers it to the partner; without one, run `countersign renew`"
@@ -202,6 +210,7 @@ fn identity(out: &mut String, view: &IdentityView, now: Timestamp) -> std::fmt::
             places.join(", ")
         }
     )?;
+    adopted::claims(out, view, now)?;
     writeln!(out, "next          {}", what_next(view, now))?;
     for generation in &view.generations {
         let slot = match Some(generation.generation) {
@@ -216,6 +225,7 @@ fn identity(out: &mut String, view: &IdentityView, now: Timestamp) -> std::fmt::
             "  key         {}, {}",
             generation.key_algorithm, generation.key_state
         )?;
+        adopted::origin(out, generation, now)?;
         if let Some(at) = generation.destroyed_at {
             writeln!(out, "  destroyed   {}", when(at, now))?;
         }

@@ -5,11 +5,12 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Digest, Line};
+use super::{
+    ConfigurationFile, Digest, ExportOutcome, Line, ProbeEvidence, Receiver, SlotChange, Stage,
+};
 use crate::model::{
     Acknowledgement, ConnectorName, Destination, EmailAddress, Fingerprint, GenerationNumber,
     IdentityName, IssuerName, KeyAlgorithm, KeyId, LetterKind, MessageId, PolicyName, SerialNumber,
-    Verdict,
     rotation::{Basis, Decision, Gate, Outcome, RetireBasis, RotationId, RotationReason},
 };
 
@@ -140,11 +141,6 @@ pub enum Action {
         /// Why.
         why: Line,
     },
-    /// A process was turned away at the control socket.
-    TurnedAway {
-        /// Why.
-        why: Line,
-    },
 
     // --- identities and keys ---
     /// An identity was added.
@@ -261,6 +257,28 @@ pub enum Action {
         certificate: Fingerprint,
         /// Its end.
         not_after: Timestamp,
+    },
+    /// A certificate came with its key, and is current. Who says that it is trusted claims it.
+    CertificateAdopted {
+        /// For which generation.
+        rotation: RotationId,
+        /// The certificate.
+        certificate: Fingerprint,
+        /// Its end.
+        not_after: Timestamp,
+        /// Who says that it is in use.
+        claimed_by: Line,
+        /// The rules that it breaks.
+        leniencies: Vec<Line>,
+    },
+    /// The wire was asked about a certificate of which it was only claimed that it is trusted.
+    ClaimProbed {
+        /// Of which rotation.
+        rotation: RotationId,
+        /// Where.
+        destination: Destination,
+        /// What the wire said.
+        probe: ProbeEvidence,
     },
     /// A private key is about to leave the store. Without an end, it may have left.
     KeyExportBegun {
@@ -481,82 +499,4 @@ pub enum Action {
         /// How.
         outcome: Outcome,
     },
-}
-
-/// A probe in short; the whole report is in the rotation's journal under the same id.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
-pub struct ProbeEvidence {
-    /// Its name, which stands in the other side's logs, too.
-    pub id: Line,
-    /// What it concludes.
-    pub verdict: Verdict,
-    /// In a sentence.
-    pub summary: Line,
-}
-
-/// What a private key is written into.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "into")]
-pub enum Receiver {
-    /// One file with key and chain.
-    Bundle {
-        /// Which.
-        path: Line,
-    },
-    /// The directory of a generation.
-    Directory {
-        /// In which.
-        path: Line,
-    },
-    /// A connection to the connectors' socket, as the kernel names its other end.
-    Socket {
-        /// The user.
-        uid: u32,
-        /// The process.
-        pid: Option<i32>,
-    },
-}
-
-/// What became of an export.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "result")]
-pub enum ExportOutcome {
-    /// All of it was written.
-    Delivered,
-    /// It was broken off: a part may have left.
-    Failed {
-        /// Why.
-        why: Line,
-    },
-}
-
-/// How a key slot was changed.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum SlotChange {
-    /// It is new.
-    Added,
-    /// It opens nothing any more.
-    Removed,
-    /// It has another secret, or another cost.
-    Changed,
-}
-
-/// How far something long is.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Stage {
-    /// It has begun.
-    Begun,
-    /// It is done.
-    Finished,
-}
-
-/// A file that a configuration consists of.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
-pub struct ConfigurationFile {
-    /// Where it lies.
-    pub path: Line,
-    /// SHA-256 of what was read.
-    pub digest: Digest,
 }

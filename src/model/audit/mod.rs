@@ -8,13 +8,13 @@
 mod action;
 mod actor;
 mod entry;
+mod evidence;
 mod told;
 
-pub use action::{
-    Action, ConfigurationFile, ExportOutcome, ProbeEvidence, Receiver, SlotChange, Stage,
-};
+pub use action::Action;
 pub use actor::{Actor, ActorKind, Author, Claims};
 pub use entry::{Digest, Entry, ParseDigestError};
+pub use evidence::{ConfigurationFile, ExportOutcome, ProbeEvidence, Receiver, SlotChange, Stage};
 pub use told::told;
 
 use std::fmt;

@@ -35,6 +35,26 @@ pub fn told(before: Option<&Rotation>, after: &Rotation, fact: &Fact) -> Vec<Act
             certificate: *fingerprint,
             not_after: *not_after,
         }),
+        Fact::Adopted {
+            fingerprint,
+            not_after,
+            by,
+            leniencies,
+        } => actions.push(Action::CertificateAdopted {
+            rotation: rotation.clone(),
+            certificate: *fingerprint,
+            not_after: *not_after,
+            claimed_by: by.as_str().into(),
+            leniencies: leniencies.iter().map(|rule| rule.as_str().into()).collect(),
+        }),
+        Fact::ClaimProbed {
+            destination,
+            report,
+        } => actions.push(Action::ClaimProbed {
+            rotation: rotation.clone(),
+            destination: destination.clone(),
+            probe: in_short(report),
+        }),
         Fact::Acknowledged { acknowledgement } => actions.push(Action::Acknowledged {
             rotation: rotation.clone(),
             acknowledgement: acknowledgement.clone(),
@@ -167,14 +187,17 @@ fn probed(
     }
 }
 
-fn evidence(output: &Output) -> Option<ProbeEvidence> {
-    let of = |report: &ProbeReport| ProbeEvidence {
+fn in_short(report: &ProbeReport) -> ProbeEvidence {
+    ProbeEvidence {
         id: report.probe_id.as_str().into(),
         verdict: report.verdict,
         summary: Line::from(report.summary.as_str()),
-    };
+    }
+}
+
+fn evidence(output: &Output) -> Option<ProbeEvidence> {
     match output {
-        Output::Probed { report } => Some(of(report)),
+        Output::Probed { report } => Some(in_short(report)),
         _ => None,
     }
 }

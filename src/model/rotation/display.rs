@@ -37,6 +37,34 @@ impl fmt::Display for Fact {
             Self::Imported { fingerprint, .. } => {
                 write!(f, "certificate {} imported", fingerprint.short())
             }
+            Self::Adopted {
+                fingerprint,
+                by,
+                leniencies,
+                ..
+            } => {
+                write!(
+                    f,
+                    "certificate {} adopted with its key; {by} says that it is in use, nobody has proven it",
+                    fingerprint.short()
+                )?;
+                if leniencies.is_empty() {
+                    return Ok(());
+                }
+                write!(f, "; it breaks {}", leniencies.join(", "))
+            }
+            Self::ClaimProbed {
+                destination,
+                report,
+            } => write!(
+                f,
+                "probed {destination} with the adopted certificate: {}",
+                if report.proves_acceptance() {
+                    "accepted".to_owned()
+                } else {
+                    report.verdict.to_string()
+                }
+            ),
             Self::Acknowledged { acknowledgement } => {
                 write!(
                     f,

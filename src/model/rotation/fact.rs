@@ -115,6 +115,8 @@ pub enum RotationReason {
     Scheduled,
     /// An operator asked for it.
     Requested,
+    /// Key and certificate were in use already, and were taken in.
+    Adopted,
 }
 
 impl fmt::Display for RotationReason {
@@ -123,6 +125,7 @@ impl fmt::Display for RotationReason {
             Self::Initial => "first generation",
             Self::Scheduled => "scheduled",
             Self::Requested => "requested by an operator",
+            Self::Adopted => "adopted from outside",
         })
     }
 }
@@ -312,6 +315,25 @@ pub enum Fact {
         fingerprint: Fingerprint,
         /// Its end.
         not_after: Timestamp,
+    },
+    /// A key that was made elsewhere was taken in with its certificate, which is current from here on. That the
+    /// two belong together was proven; that the destinations trust it was claimed.
+    Adopted {
+        /// The certificate.
+        fingerprint: Fingerprint,
+        /// Its end.
+        not_after: Timestamp,
+        /// Who says that it is in use.
+        by: String,
+        /// The rules that it breaks, which its successor will have to keep.
+        leniencies: Vec<String>,
+    },
+    /// The wire was asked about a certificate whose being trusted was only claimed.
+    ClaimProbed {
+        /// Where.
+        destination: Destination,
+        /// What it said.
+        report: Box<ProbeReport>,
     },
     /// A contact accepted the certificate.
     Acknowledged {

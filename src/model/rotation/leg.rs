@@ -35,6 +35,8 @@ pub struct Declined {
 /// A destination's part of a rotation.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
 pub struct Leg {
+    /// Since when somebody says that the certificate is trusted there; nobody was asked.
+    pub claimed: Option<Timestamp>,
     /// The accepted offer.
     pub offer: Option<SentLetter>,
     /// The rotation was given up while the offer was being sent: it may or may not have arrived.

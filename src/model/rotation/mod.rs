@@ -7,6 +7,7 @@
 //! State is kept per destination (partner × environment) and per connector, so that partners who
 //! have acknowledged need not wait for those who have not; the [`Phase`] is derived.
 
+mod adoption;
 mod display;
 mod fact;
 mod leg;

@@ -73,6 +73,13 @@ impl Rotation {
 
     /// What is known once `event` is known too.
     pub fn after(mut self, event: &Event) -> Result<Self, IllegalTransition> {
+        if let Fact::ClaimProbed {
+            destination,
+            report,
+        } = &event.fact
+        {
+            return self.claim_probed(destination, report, event);
+        }
         if self.outcome.is_some() {
             return Err(self.illegal(&event.fact, "the rotation has ended"));
         }
@@ -113,6 +120,13 @@ impl Rotation {
                     at: event.at,
                 });
             }
+            Fact::Adopted {
+                fingerprint,
+                not_after,
+                ..
+            } => self.adopted(*fingerprint, *not_after, event)?,
+            // Judged above, since it is the one fact that may follow the end.
+            Fact::ClaimProbed { .. } => {}
             Fact::Acknowledged { acknowledgement } => {
                 let ours = self.certificate.map(|c| c.fingerprint);
                 if ours != Some(acknowledgement.fingerprint) {
@@ -380,7 +394,7 @@ impl Rotation {
         Ok(())
     }
 
-    fn leg(
+    pub(super) fn leg(
         &mut self,
         destination: &Destination,
         event: &Event,
@@ -391,7 +405,7 @@ impl Rotation {
         Ok(self.legs.entry(destination.clone()).or_default())
     }
 
-    fn illegal(&self, fact: &Fact, why: &str) -> IllegalTransition {
+    pub(super) fn illegal(&self, fact: &Fact, why: &str) -> IllegalTransition {
         IllegalTransition {
             phase: self.phase(),
             fact: format!("{fact}: {why}"),

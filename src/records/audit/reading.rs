@@ -15,10 +15,10 @@ pub struct LogLine {
 impl Records {
     /// At most `limit` entries of the audit log after this number, in order.
     pub fn log_page(&self, after: u64, limit: u64) -> Result<Vec<LogLine>, RecordsError> {
-        let entries = self.store().journal(STREAM)?;
-        let page = entries.into_iter().filter(|entry| entry.sequence > after);
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let page = self.store().journal_page(STREAM, after, limit)?;
         Ok(page
-            .take(usize::try_from(limit).unwrap_or(usize::MAX))
+            .into_iter()
             .map(|entry| LogLine {
                 sequence: entry.sequence,
                 text: String::from_utf8_lossy(&entry.bytes).into_owned(),

@@ -10,7 +10,7 @@ use crate::{
     exchange::Mailer,
     model::{
         CertificateFacts, ChainFacts, Generation, GenerationNumber, HexBytes, Identity,
-        IdentityName, IssuerKind, KeyId, KeyState, Lapse, Role, Validity,
+        IdentityName, IssuerKind, KeyId, KeyOrigin, KeyState, Lapse, Role, Validity,
         audit::Action,
         rotation::{Failure, Output, Rotation},
     },
@@ -97,6 +97,7 @@ impl<M: Mailer, P: Prober, B: Publisher> Driver<'_, M, P, B> {
             key_algorithm: algorithm,
             key_id: key.key_id(),
             key_state: KeyState::PreActivation,
+            origin: KeyOrigin::Made,
             request,
             chain: Vec::new(),
             leaf: None,

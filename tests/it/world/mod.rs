@@ -11,7 +11,7 @@ mod run;
 pub(crate) use connector::{Load, MARK};
 pub(crate) use office::Office;
 pub(crate) use pair::{LEFT, RIGHT};
-pub(crate) use partner::{Letter, pem_blocks, sha1, sha256};
+pub(crate) use partner::{Letter, pem_blocks, sha1, sha256, sha256_of};
 pub(crate) use plan::{Drive, Plan, Shared};
 pub(crate) use run::{Outcome, phase};
 

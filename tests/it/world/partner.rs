@@ -250,6 +250,11 @@ pub(crate) fn pem_blocks(text: &str) -> Vec<String> {
     blocks.collect()
 }
 
+/// SHA-256 of bytes, lower-case hex.
+pub(crate) fn sha256_of(bytes: &[u8]) -> String {
+    hex::encode(digest::digest(&digest::SHA256, bytes))
+}
+
 /// SHA-1 of a certificate in PEM: lower-case hex, as nginx spells it.
 pub(crate) fn sha1(pem: &str) -> String {
     fingerprint(&digest::SHA1_FOR_LEGACY_USE_ONLY, pem)

@@ -135,7 +135,7 @@ impl World {
     }
 
     /// What kills on the other side of the append than the last time.
-    pub(super) fn next_fault(&self) -> [(&'static str, &'static str); 2] {
+    pub(super) fn next_fault(&self) -> [(&'static str, &'static str); 3] {
         fatal(self.deaths() % 2 == 1)
     }
 
@@ -259,11 +259,13 @@ pub(crate) fn phase(name: &str) -> impl Fn(&Value) -> bool {
     move |rotation| rotation["phase"] == name.as_str()
 }
 
-/// What makes the program die at its first append to a journal, on this side of it.
-fn fatal(after: bool) -> [(&'static str, &'static str); 2] {
+/// What makes the program die at its first append to a rotation's journal, on this side of it. The audit log has
+/// entries between those, such as those of keys that leave; a program that died at each of them would never get further.
+fn fatal(after: bool) -> [(&'static str, &'static str); 3] {
     let side = if after { "after" } else { "before" };
     [
         ("COUNTERSIGN_ABORT_AT_APPEND", "1"),
+        ("COUNTERSIGN_ABORT_AT_STREAM", "rotation/"),
         ("COUNTERSIGN_ABORT_WHEN", side),
     ]
 }

@@ -108,6 +108,7 @@ fn nothing_of_a_file_is_repeated_in_a_refusal() {
 
 mod keytool;
 mod openssl;
+mod vectors;
 
 /// A directory in which other programs write files.
 struct Desk(tempfile::TempDir);
