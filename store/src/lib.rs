@@ -78,6 +78,7 @@
 
 mod backup;
 mod crypto;
+mod damage;
 mod engine;
 mod error;
 mod fault;
