@@ -3,10 +3,10 @@
 use std::fs;
 
 use super::{
-    raw::{RawHosts, RawPostgres},
+    raw::{RawEngine, RawHosts, RawPostgres},
     resolve::Resolving,
 };
-use crate::records::{Database, Lease};
+use crate::records::{Database, EngineKind, Lease};
 
 /// What this machine is called, if nothing else is said.
 const HOSTNAME: &str = "/proc/sys/kernel/hostname";
@@ -16,7 +16,39 @@ const PORT: u16 = 5432;
 const NAME: &str = "countersign";
 
 impl Resolving<'_> {
-    pub(super) fn database(&mut self, raw: RawPostgres) -> Option<Database> {
+    /// What keeps the records, and in which database if it is one.
+    pub(super) fn engine(
+        &mut self,
+        engine: Option<RawEngine>,
+        postgres: Option<RawPostgres>,
+    ) -> (EngineKind, Option<Database>) {
+        match (engine, postgres) {
+            (Some(RawEngine::Postgres), Some(postgres)) => {
+                (EngineKind::Postgres, self.database(postgres))
+            }
+            (Some(RawEngine::Postgres), None) => {
+                self.fault(
+                    "store",
+                    "engine = \"postgres\" and [store.postgres] go together",
+                );
+                (EngineKind::Postgres, None)
+            }
+            (engine, postgres) => {
+                if postgres.is_some() {
+                    self.fault(
+                        "store.postgres",
+                        "it is of use with engine = \"postgres\" in [store]",
+                    );
+                }
+                match engine {
+                    Some(RawEngine::Sled) => (EngineKind::Sled, None),
+                    _ => (EngineKind::Redb, None),
+                }
+            }
+        }
+    }
+
+    fn database(&mut self, raw: RawPostgres) -> Option<Database> {
         const PLACE: &str = "store.postgres";
         let named = |name: Option<String>| name.unwrap_or_else(|| NAME.to_owned());
         let anchors = raw.anchors.map(|path| {

@@ -10,8 +10,8 @@ use super::{
     Config, ConfigFaults, ConnectorConfig, MailConfig, MailSecurity, StoreConfig, UnlockSource,
     files::{DEFAULT_RUNTIME, directory_of},
     raw::{
-        RawConfig, RawConnector, RawDelivery, RawEngine, RawEnvironment, RawFiles, RawIssuer,
-        RawMail, RawPartner, RawReload, RawSocket, RawStore,
+        RawConfig, RawConnector, RawDelivery, RawEnvironment, RawFiles, RawIssuer, RawMail,
+        RawPartner, RawReload, RawSocket, RawStore,
     },
 };
 use crate::{
@@ -22,7 +22,7 @@ use crate::{
     },
     pki::{self, digest_of},
     policy::{self, Policy},
-    records::{BackupRecipients, EngineKind},
+    records::BackupRecipients,
 };
 
 /// The policies that the program brings along.
@@ -206,29 +206,7 @@ impl Resolving<'_> {
                 "choose one of passphrase-file, credential and key-file",
             );
         }
-        let engine = match raw.engine {
-            None | Some(RawEngine::Redb) => EngineKind::Redb,
-            Some(RawEngine::Sled) => EngineKind::Sled,
-            Some(RawEngine::Postgres) => EngineKind::Postgres,
-        };
-        let database = match (raw.engine, raw.postgres) {
-            (Some(RawEngine::Postgres), Some(postgres)) => self.database(postgres),
-            (None | Some(RawEngine::Redb | RawEngine::Sled), None) => None,
-            (Some(RawEngine::Postgres), None) => {
-                self.fault(
-                    "store",
-                    "engine = \"postgres\" and [store.postgres] go together",
-                );
-                None
-            }
-            (None | Some(RawEngine::Redb | RawEngine::Sled), Some(_)) => {
-                self.fault(
-                    "store.postgres",
-                    "it is of use with engine = \"postgres\" in [store]",
-                );
-                None
-            }
-        };
+        let (engine, database) = self.engine(raw.engine, raw.postgres);
         let path = self.path(raw.path.unwrap_or_else(|| "store".into()));
         let witness = raw.witness.map(|witness| self.path(witness));
         if witness

@@ -243,9 +243,13 @@ impl Desk {
         match turn {
             Turn::Ours(records) => {
                 let term = records.leadership().map(|leadership| leadership.epoch());
-                info!(term, "this machine leads");
                 *self.heirloom() = Some(following.secret.clone());
                 let service = self.serve(&following.config, *records);
+                if let Err(error) = service.tell_opened(service.itself(), None) {
+                    warn!(error = %error, "the take-over could not be written down; it is tried again");
+                    return;
+                }
+                info!(term, "this machine leads");
                 self.enter(State::Serving(Arc::new(service)));
             }
             Turn::Shut(why) => {

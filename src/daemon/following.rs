@@ -22,6 +22,9 @@ use crate::{
 /// How often a leader looks whether it still is one.
 const LOOK: Duration = Duration::from_millis(200);
 
+/// The longest pause between two attempts, however long the lease: a leader may give it back at any time.
+const OFTEN: Duration = Duration::from_secs(5);
+
 /// The shortest pause between two attempts.
 const SHORTEST: Duration = Duration::from_millis(200);
 
@@ -171,7 +174,7 @@ impl Seen {
 
 /// When to try again: when the lease lapses, or before, since a leader may give it back.
 fn pause(seen: &Seen, lease: Duration) -> Duration {
-    let often = lease / 5;
+    let often = (lease / 5).min(OFTEN);
     let pause = match seen {
         Seen::Leader(leader) => often.min(leader.lapses_in),
         Seen::Nothing | Seen::Fault(_) => often,

@@ -8,7 +8,8 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use crate::engine::database::DatabaseFault;
+pub use crate::damage::{Damage, Fault, HeaderFault, Place};
+use crate::engine::database::DatabaseError;
 use crate::engine::lease::{Ended, Leader};
 use crate::engine::{EngineError, EngineKind};
 use crate::obstacle::Obstacle;
@@ -53,14 +54,9 @@ pub enum Error {
         /// Where, and in what way.
         damage: Damage,
     },
-    /// The database of a shared store is not described well enough to be trusted.
-    #[error("{path}: {fault}")]
-    DatabaseRefused {
-        /// The file that describes it.
-        path: PathBuf,
-        /// What is wrong with it.
-        fault: DatabaseFault,
-    },
+    /// Where a shared store lies is not told well enough to be trusted.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
     /// An empty passphrase guards nothing.
     #[error("the passphrase is empty: choose one of several words")]
     EmptyPassphrase,
@@ -95,14 +91,6 @@ pub enum Error {
     )]
     ExposedKeyFile {
         /// The key file.
-        path: PathBuf,
-        /// Its permission bits.
-        mode: u32,
-    },
-    /// The file with the password for a database is readable by others than its owner.
-    #[error("password file {path} may be read by others (mode {mode:04o}): run `chmod 600` on it")]
-    ExposedPasswordFile {
-        /// The file.
         path: PathBuf,
         /// Its permission bits.
         mode: u32,
@@ -183,14 +171,6 @@ pub enum Error {
     Led {
         /// Which one.
         leader: Leader,
-    },
-    /// The file that says in which database a store lies does not say it.
-    #[error(
-        "{path} does not describe a database: remove it, and it is written anew from the configuration"
-    )]
-    MalformedDatabaseFile {
-        /// The file.
-        path: PathBuf,
     },
     /// A store that is still being filled, or was when the machine stopped.
     #[error(
@@ -338,182 +318,6 @@ pub enum Error {
         /// What was tried: "passphrase" or "key file".
         kind: &'static str,
     },
-}
-
-impl Error {
-    /// Whether it may go away by itself, with nobody doing anything about the store: a database that
-    /// cannot be reached now.
-    #[must_use]
-    pub fn is_passing(&self) -> bool {
-        match self {
-            #[cfg(feature = "postgres")]
-            Self::Engine { source, .. } => {
-                matches!(&**source, EngineError::Postgres(error) if error.is_passing())
-            }
-            _ => false,
-        }
-    }
-}
-
-/// One finding: stored bytes that are not what this store wrote there.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{place} {fault}")]
-pub struct Damage {
-    /// Where.
-    pub place: Place,
-    /// In what way.
-    pub fault: Fault,
-}
-
-impl From<Damage> for Error {
-    fn from(damage: Damage) -> Self {
-        Self::Damaged { damage }
-    }
-}
-
-/// A place in the store that can be damaged.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Place {
-    /// The contents of a collection as a whole.
-    Collection {
-        /// Its name.
-        collection: String,
-    },
-    /// One event of a journal.
-    Entry {
-        /// The journal.
-        stream: String,
-        /// The event's number.
-        sequence: u64,
-    },
-    /// A journal as a whole.
-    Journal {
-        /// Its name.
-        stream: String,
-    },
-    /// A node of the index: what it lists is out of reach, if not lost.
-    Node {
-        /// The engine's key, in hexadecimal.
-        key: String,
-        /// What it lists begins about here; with the first of all, if this is not known.
-        from: Option<Box<Self>>,
-        /// What it lists ends before about here; with the last of all, if this is not known.
-        to: Option<Box<Self>>,
-    },
-    /// One record.
-    Record {
-        /// Its collection.
-        collection: String,
-        /// Its id.
-        id: String,
-    },
-    /// The record of what the store as a whole contains.
-    Root,
-    /// Something that no part of the store accounts for.
-    Stray {
-        /// The engine's key, in hexadecimal.
-        key: String,
-    },
-    /// The summary of a collection or journal whose name cannot be read.
-    Summary {
-        /// The engine's key, in hexadecimal.
-        key: String,
-    },
-    /// A record of which even the id cannot be read.
-    Unnamed {
-        /// Its collection.
-        collection: String,
-        /// The engine's key, in hexadecimal.
-        key: String,
-    },
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Collection { collection } => write!(f, "collection {collection:?}"),
-            Self::Entry { stream, sequence } => write!(f, "event {sequence} of journal {stream:?}"),
-            Self::Journal { stream } => write!(f, "journal {stream:?}"),
-            Self::Node { key, from, to } => {
-                write!(f, "the index under key {key}")?;
-                if let Some(from) = from {
-                    write!(f, ", from {from}")?;
-                }
-                match to {
-                    Some(to) => write!(f, ", up to {to},"),
-                    None => write!(f, ", up to the end,"),
-                }
-            }
-            Self::Record { collection, id } => write!(f, "record {id:?} in {collection:?}"),
-            Self::Root => f.write_str("the store's table of contents"),
-            Self::Stray { key } => write!(f, "the entry under key {key}"),
-            Self::Summary { key } => write!(f, "the summary under key {key}"),
-            Self::Unnamed { collection, key } => {
-                write!(f, "the record under key {key} in {collection:?}")
-            }
-        }
-    }
-}
-
-/// In what way something stored is damaged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Fault {
-    /// Authentication failed: altered, moved here from elsewhere, or from another store.
-    Altered,
-    /// Too short, or not laid out as any known format.
-    Malformed,
-    /// It should be there and is not.
-    Missing,
-    /// It is authentic, but not the latest: something older was put in its place.
-    Outdated,
-    /// Each part is authentic, but the whole is not: something was removed, brought back, or
-    /// replaced by an older version of itself.
-    Replaced,
-    /// It is there and should not be.
-    Unaccounted,
-    /// It says that it is sealed under a master key which this store does not have, or no longer.
-    UnknownKey,
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Altered => "has been altered or moved",
-            Self::Malformed => "is malformed",
-            Self::Missing => "is missing",
-            Self::Outdated => "is not the latest version: an older one was put in its place",
-            Self::Replaced => "does not add up: something in it was removed, brought back or replaced by an older version",
-            Self::Unaccounted => "does not belong to anything",
-            Self::UnknownKey => "is sealed under a master key that this store does not have",
-        })
-    }
-}
-
-/// What is wrong with a header.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum HeaderFault {
-    /// Its fields are not those that the holder of the master key wrote.
-    Altered,
-    /// Its checksum does not fit its fields.
-    Checksum,
-    /// It is not a header of a known shape.
-    Malformed,
-    /// It is larger than any header.
-    TooLarge,
-}
-
-impl fmt::Display for HeaderFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Altered => "its fields were altered",
-            Self::Checksum => "its checksum does not fit",
-            Self::Malformed => "it cannot be understood",
-            Self::TooLarge => "it is too large",
-        })
-    }
 }
 
 struct Listed<'a>(&'a [u32]);

@@ -78,6 +78,7 @@
 
 mod backup;
 mod crypto;
+mod damage;
 mod engine;
 mod error;
 mod fault;
@@ -114,7 +115,7 @@ pub use backup::{
     Backup, BackupError, BackupFault, BackupIdentity, BackupRecipients, Head, Item, Manifest,
     Taking, UnreadableIdentity, UnreadableRecipient,
 };
-pub use engine::database::{Database, DatabaseFault, Lease};
+pub use engine::database::{Database, DatabaseError, DatabaseFault, Lease};
 pub use engine::leadership::Leadership;
 pub use engine::lease::{Ended, Leader};
 #[cfg(feature = "postgres")]

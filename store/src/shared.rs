@@ -40,6 +40,21 @@ impl Store {
     }
 }
 
+impl Error {
+    /// Whether it may go away by itself, with nobody doing anything about the store: a database that
+    /// cannot be reached now.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        match self {
+            #[cfg(feature = "postgres")]
+            Self::Engine { source, .. } => {
+                matches!(&**source, EngineError::Postgres(error) if error.is_passing())
+            }
+            _ => false,
+        }
+    }
+}
+
 impl Inner {
     /// Tells the others with whom the store is shared how its header reads now.
     pub(crate) fn announce(&self, header: &[u8]) -> Result<()> {

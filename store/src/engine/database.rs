@@ -127,6 +127,36 @@ pub enum DatabaseFault {
     Schema,
 }
 
+/// Why a store's directory does not tell in which database the store lies.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DatabaseError {
+    /// The file with the role's password is readable by others than its owner.
+    #[error("password file {path} may be read by others (mode {mode:04o}): run `chmod 600` on it")]
+    ExposedPassword {
+        /// The file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// The file does not describe a database.
+    #[error(
+        "{path} does not describe a database: remove it, and it is written anew from the configuration"
+    )]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The database is not described well enough to be trusted.
+    #[error("{path}: {fault}")]
+    Refused {
+        /// The file that describes it.
+        path: PathBuf,
+        /// What is wrong with it.
+        fault: DatabaseFault,
+    },
+}
+
 impl Database {
     /// Refuses what could not be connected to safely.
     ///
@@ -173,10 +203,10 @@ impl Database {
     /// Notes in the store's directory, which is made if it is not there, where the store lies.
     ///
     /// # Errors
-    /// [`Error::DatabaseRefused`], [`Error::Io`].
+    /// [`DatabaseError::Refused`], [`Error::Io`].
     pub fn name_in(&self, dir: &Path) -> Result<()> {
         let path = dir.join(DATABASE_FILE);
-        self.check().map_err(|fault| Error::DatabaseRefused {
+        self.check().map_err(|fault| DatabaseError::Refused {
             path: path.clone(),
             fault,
         })?;
@@ -201,10 +231,10 @@ impl Database {
         let text = files::read_bounded(&path, LIMIT).while_trying("read", &path)?;
         let database: Self = text
             .and_then(|text| serde_json::from_slice(&text).ok())
-            .ok_or_else(|| Error::MalformedDatabaseFile { path: path.clone() })?;
+            .ok_or_else(|| DatabaseError::Malformed { path: path.clone() })?;
         match database.check() {
             Ok(()) => Ok(database),
-            Err(fault) => Err(Error::DatabaseRefused { path, fault }),
+            Err(fault) => Err(DatabaseError::Refused { path, fault }.into()),
         }
     }
 
@@ -222,10 +252,11 @@ impl Database {
             .mode()
             & 0o7777;
         if mode & 0o077 != 0 {
-            return Err(Error::ExposedPasswordFile {
+            return Err(DatabaseError::ExposedPassword {
                 path: path.clone(),
                 mode,
-            });
+            }
+            .into());
         }
         // Room for all of it from the beginning: a buffer that moves leaves a copy behind.
         let mut text = Zeroizing::new(Vec::with_capacity(LONGEST_PASSWORD + 1));
@@ -342,7 +373,7 @@ mod tests {
         std::fs::write(store.join(DATABASE_FILE), b"{}").unwrap();
         assert!(matches!(
             Database::read(&store),
-            Err(Error::MalformedDatabaseFile { .. })
+            Err(Error::Database(DatabaseError::Malformed { .. }))
         ));
     }
 
@@ -358,7 +389,10 @@ mod tests {
         std::fs::set_permissions(&path, PermissionsExt::from_mode(0o640)).unwrap();
         assert!(matches!(
             database.password(),
-            Err(Error::ExposedPasswordFile { mode: 0o640, .. })
+            Err(Error::Database(DatabaseError::ExposedPassword {
+                mode: 0o640,
+                ..
+            }))
         ));
         std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).unwrap();
         assert_eq!(**database.password().unwrap().unwrap(), *b"tr0ub4dor");

@@ -165,7 +165,11 @@ impl World {
             let Some((dead, stopped)) = self.condition(machine) else {
                 continue;
             };
-            if (dead || stopped) && self.leads(other) {
+            if dead || stopped {
+                // No command meanwhile: one at the machine of a dead leader would lead in its place.
+                countersign_peers::eventually(&format!("{other} leads"), || {
+                    self.leads(other).then_some(())
+                });
                 self.machine.set(other);
                 self.deaths.set(self.deaths() + 1);
                 if dead {

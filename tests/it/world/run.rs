@@ -48,7 +48,15 @@ impl Outcome {
 impl World {
     /// The program with arguments, in the installation's directory.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
+        let program = env!("CARGO_BIN_EXE_countersign");
+        let mut command = if self.plan.drive == Drive::Pair {
+            // A daemon that was stopped takes requests, and answers none.
+            let mut patient = Command::new("timeout");
+            patient.args(["--signal=KILL", "20", program]);
+            patient
+        } else {
+            Command::new(program)
+        };
         if self.plan.shared.is_some() {
             command.args(["--config", &format!("{}.toml", self.machine.get())]);
         }
