@@ -84,7 +84,7 @@ impl Following {
             let seen = match attempt {
                 Ok(Ok(records)) => return Turn::Ours(Box::new(records)),
                 Ok(Err(error)) if error.is_wrong_secret() => return Turn::Shut(error.to_string()),
-                Ok(Err(error)) => Seen::of(error),
+                Ok(Err(error)) => Seen::of(&error),
                 Err(panic) => Seen::Fault(format!("the attempt to lead failed: {panic}")),
             };
             self.note(&seen);
@@ -164,10 +164,10 @@ impl Following {
 }
 
 impl Seen {
-    fn of(error: RecordsError) -> Self {
+    fn of(error: &RecordsError) -> Self {
         match error.leader() {
             Some(leader) => Self::Leader(leader.clone()),
-            None => Self::Fault(ServiceError::from_error(&error).message),
+            None => Self::Fault(ServiceError::from_error(error).message),
         }
     }
 }

@@ -370,7 +370,7 @@ mod tests {
         database().name_in(&store).unwrap();
         assert!(Database::is_named_in(&store));
         assert_eq!(Database::read(&store).unwrap(), database());
-        std::fs::write(store.join(DATABASE_FILE), b"{}").unwrap();
+        files::replace(&store.join(DATABASE_FILE), b"{}").unwrap();
         assert!(matches!(
             Database::read(&store),
             Err(Error::Database(DatabaseError::Malformed { .. }))
@@ -381,7 +381,7 @@ mod tests {
     fn a_password_that_others_may_read_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("password");
-        std::fs::write(&path, b"tr0ub4dor\r\n").unwrap();
+        files::write_private(&path, b"tr0ub4dor\r\n").unwrap();
         let database = Database {
             password_file: Some(path.clone()),
             ..database()

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use countersign_store::{EngineKind, Error, InitOptions, KeyFile, Store, Unlock};
 
-use crate::disk::Image;
+use crate::image::Image;
 use crate::judge::{Known, STORE};
 use crate::tally::{Case, Tally, judge_all};
 use crate::workload;

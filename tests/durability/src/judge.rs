@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use countersign_store::{EngineKind, Error, InitOptions, KeyFile, Store, Unlock};
 use tempfile::TempDir;
 
-use crate::disk::Image;
+use crate::image::Image;
 use crate::workload::{self, Contents};
 
 /// What was known outside when the power went.

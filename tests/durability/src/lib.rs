@@ -11,6 +11,8 @@
 pub mod disk;
 /// Bytes that change by themselves.
 pub mod flip;
+/// What lies on a disk.
+pub mod image;
 /// What a store makes of them.
 pub mod judge;
 /// The power cuts.

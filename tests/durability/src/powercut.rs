@@ -6,7 +6,8 @@ use std::process::Command;
 
 use countersign_store::EngineKind;
 
-use crate::disk::{Disk, Image, Loss};
+use crate::disk::{Disk, Loss};
+use crate::image::Image;
 use crate::judge::{Known, STORE};
 use crate::record::{RecordError, Recording, Step, record};
 use crate::tally::{Case, Tally, judge_all};

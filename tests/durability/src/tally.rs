@@ -9,7 +9,7 @@ use std::thread;
 
 use countersign_store::EngineKind;
 
-use crate::disk::Image;
+use crate::image::Image;
 use crate::judge::{Bench, Known, Verdict};
 
 /// One case for the judge.
