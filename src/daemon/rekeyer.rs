@@ -24,7 +24,7 @@ pub(super) async fn run(service: Arc<Service>) {
                     info!(records = view.total, "the master key has been replaced");
                 }
                 RekeyState::Obstructed => {
-                    error!("the master key is replaced but for what is damaged")
+                    error!("the master key is replaced but for what is damaged");
                 }
             },
             Ok(Err(refusal)) => {
