@@ -45,10 +45,24 @@ pub(super) fn init_store(
     };
     // Before anybody is asked for a passphrase, and before a key file is made that would open nothing.
     Records::refuse_existing(&path)?;
-    let engine = match init.engine {
+    let database = configured
+        .as_ref()
+        .and_then(|config| config.store.database.clone());
+    let said = init.engine.map(|engine| match engine {
         Engine::Redb => EngineKind::Redb,
         Engine::Sled => EngineKind::Sled,
+    });
+    let engine = match (said, configured.as_ref().map(|config| config.store.engine)) {
+        (Some(_), Some(EngineKind::Postgres)) => {
+            return Err(ServiceError::failed(
+                "the configuration says that the store lies in a database",
+            )
+            .hint("leave out --engine, or remove [store.postgres]"));
+        }
+        (Some(engine), _) | (None, Some(engine)) => engine,
+        (None, None) => EngineKind::default(),
     };
+    Records::settle(&path, database.as_ref())?;
     if let Some(caveat) = engine.caveat() {
         output.terminal.warning(caveat);
     }

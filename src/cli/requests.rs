@@ -70,7 +70,9 @@ pub(super) fn from_command(command: Command, output: Output) -> Result<Request, 
             })
         }
         Command::Identity(IdentityCommand::Adopt(adopt)) => adoption(adopt, output)?,
-        Command::Identity(IdentityCommand::List) => Request::IdentityList,
+        Command::Identity(IdentityCommand::List { after, limit }) => {
+            Request::IdentityList { after, limit }
+        }
         Command::Identity(IdentityCommand::Show { identity }) => Request::IdentityShow { identity },
         Command::Identity(IdentityCommand::ExportRequest { identity }) => {
             Request::IdentityRequest { identity }

@@ -51,6 +51,12 @@ pub(super) async fn run(
     arguments: StoreRestore,
 ) -> Result<Exit, ServiceError> {
     let config = without_daemon(path).await?;
+    if config.store.database.is_some() {
+        return Err(ServiceError::refused(
+            "a backup is restored into files, and the configuration names a database",
+        )
+        .hint("restore with a configuration without [store.postgres]; the database itself comes back by its own tools"));
+    }
     let answering = answering(
         arguments.person,
         arguments.reason.as_deref(),
@@ -61,6 +67,8 @@ pub(super) async fn run(
     let engine = match arguments.engine {
         Some(Engine::Redb) => EngineKind::Redb,
         Some(Engine::Sled) => EngineKind::Sled,
+        // What lay in a database comes back as files.
+        None if backup.head.engine == EngineKind::Postgres => EngineKind::default(),
         None => backup.head.engine,
     };
     let (secret, today) = today(output, &config, arguments.dry_run)?;
@@ -343,6 +351,7 @@ pub(super) async fn accept_rollback(
     )?
     .ok_or_else(|| ServiceError::refused("a decision needs a reason").hint("--reason TEXT"))?;
     let secret = unlock::secret(output.terminal, &config.store.unlock)?;
+    Records::settle(&config.store.path, config.store.database.as_ref())?;
     let records = Records::open(&config.store.path, &secret)?;
     let accepted = records
         .accept_rollback(witness, &answering)?

@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc};
 use super::{Exit, connect, terminal::Terminal, unlock};
 use crate::{
     config::Config,
-    daemon::{self, Daemon, Sealed, State},
+    daemon::{self, Daemon, Following, Sealed, State},
     records::Records,
     service::{self, Service, ServiceError},
 };
@@ -50,10 +50,26 @@ pub(super) async fn daemon(
 
 /// A store that is not there or damaged is told of now, and not when somebody comes to unlock it.
 fn begin(terminal: Terminal, config: Config) -> Result<State, ServiceError> {
-    let opens = Records::openers(&config.store.path)?;
+    Records::settle(&config.store.path, config.store.database.as_ref())?;
+    let opens = match Records::openers(&config.store.path) {
+        Err(error) if error.is_passing() => Vec::new(),
+        opens => opens?,
+    };
     let clock = service::system_clock();
     let now = clock.now();
     match unlock::at_hand(terminal, &config.store.unlock)? {
+        Ok(secret) if config.store.database.is_some() => {
+            // A wrong secret is told of now, and not on the day when it is needed.
+            match Records::try_secret(&config.store.path, &secret) {
+                Err(error) if !error.is_passing() => Err(error.into()),
+                _ => Ok(State::Following(Arc::new(Following::new(
+                    config,
+                    now,
+                    Arc::new(secret),
+                    None,
+                )))),
+            }
+        }
         Ok(secret) => {
             let records = Records::open(&config.store.path, &secret)?
                 .witnessed(config.store.witness.as_deref())?;

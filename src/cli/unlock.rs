@@ -19,6 +19,7 @@ const LONGEST: u64 = 4096;
 
 /// Opens the store that the configuration names.
 pub(super) fn open(terminal: Terminal, config: &StoreConfig) -> Result<Records, ServiceError> {
+    Records::settle(&config.path, config.database.as_ref())?;
     let records = Records::open(&config.path, &secret(terminal, &config.unlock)?)?;
     let records = records.witnessed(config.witness.as_deref())?;
     if let (true, Some(witness)) = (records.witness_is_new(), &config.witness) {

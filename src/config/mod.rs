@@ -3,6 +3,7 @@
 //! A configuration is validated whole, with everything that it points at, and refused whole: what was in
 //! force stays in force. It names where secrets are and never holds one.
 
+mod database;
 mod files;
 mod raw;
 mod resolve;
@@ -22,6 +23,7 @@ use crate::{
         Partner, PartnerName, PolicyName, audit::Digest, rotation::Scope,
     },
     policy::Policy,
+    records::{Database, EngineKind},
 };
 
 /// Why a configuration cannot be used: all faults at once, each naming its place.
@@ -64,6 +66,10 @@ pub struct StoreConfig {
     pub path: PathBuf,
     /// How it opens.
     pub unlock: UnlockSource,
+    /// What a new store is kept with.
+    pub engine: EngineKind,
+    /// The database in which it lies, for machines that share it; `None`: in its directory.
+    pub database: Option<Database>,
     /// The file, elsewhere, that knows how far it has come.
     pub witness: Option<PathBuf>,
 }

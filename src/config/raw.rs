@@ -40,6 +40,37 @@ pub(super) struct RawStore {
     pub(super) key_file: Option<PathBuf>,
     pub(super) credential: Option<String>,
     pub(super) witness: Option<PathBuf>,
+    pub(super) engine: Option<RawEngine>,
+    pub(super) postgres: Option<RawPostgres>,
+}
+
+#[derive(Clone, Copy, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum RawEngine {
+    Redb,
+    Sled,
+    Postgres,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct RawPostgres {
+    pub(super) host: RawHosts,
+    pub(super) port: Option<u16>,
+    pub(super) database: Option<String>,
+    pub(super) user: Option<String>,
+    pub(super) schema: Option<String>,
+    pub(super) password_file: Option<PathBuf>,
+    pub(super) anchors: Option<PathBuf>,
+    pub(super) machine: Option<String>,
+    pub(super) lease: Option<Lapse>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub(super) enum RawHosts {
+    One(String),
+    Several(Vec<String>),
 }
 
 #[derive(Default, Deserialize)]

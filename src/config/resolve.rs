@@ -89,7 +89,7 @@ fn read(path: &Path) -> Result<String, String> {
     fs::read_to_string(path).map_err(fault)
 }
 
-struct Resolving<'a> {
+pub(super) struct Resolving<'a> {
     directory: &'a Path,
     faults: Vec<String>,
     sources: BTreeMap<PathBuf, Digest>,
@@ -142,11 +142,11 @@ impl Resolving<'_> {
         }
     }
 
-    fn fault(&mut self, place: &str, fault: impl std::fmt::Display) {
+    pub(super) fn fault(&mut self, place: &str, fault: impl std::fmt::Display) {
         self.faults.push(format!("{place}: {fault}"));
     }
 
-    fn path(&self, path: PathBuf) -> PathBuf {
+    pub(super) fn path(&self, path: PathBuf) -> PathBuf {
         self.directory.join(path)
     }
 
@@ -158,7 +158,7 @@ impl Resolving<'_> {
         text
     }
 
-    fn anchors(&mut self, place: &str, path: PathBuf) -> Vec<Vec<u8>> {
+    pub(super) fn anchors(&mut self, place: &str, path: PathBuf) -> Vec<Vec<u8>> {
         let path = self.path(path);
         let certificates = fs::read(&path)
             .map_err(|error| format!("{}: {error}", path.display()))
@@ -206,6 +206,7 @@ impl Resolving<'_> {
                 "choose one of passphrase-file, credential and key-file",
             );
         }
+        let (engine, database) = self.engine(raw.engine, raw.postgres);
         let path = self.path(raw.path.unwrap_or_else(|| "store".into()));
         let witness = raw.witness.map(|witness| self.path(witness));
         if witness
@@ -218,6 +219,8 @@ impl Resolving<'_> {
         StoreConfig {
             path,
             unlock,
+            engine,
+            database,
             witness,
         }
     }

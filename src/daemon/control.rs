@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 use axum::{
     Extension, Json, Router,
     body::Bytes,
-    extract::{DefaultBodyLimit, Path, State},
+    extract::{DefaultBodyLimit, Path, Query, State},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -16,6 +16,7 @@ use axum::{
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use rustix::process::geteuid;
+use serde::Deserialize;
 use tokio::{
     net::{UnixListener, UnixStream},
     sync::Semaphore,
@@ -145,8 +146,19 @@ async fn status(State(desk): State<Arc<Desk>>, Extension(actor): Extension<Actor
     answer(&desk, actor, Request::Status).await
 }
 
-async fn identities(State(desk): State<Arc<Desk>>, Extension(actor): Extension<Actor>) -> Answer {
-    answer(&desk, actor, Request::IdentityList).await
+/// `?after=NAME&limit=N`
+#[derive(Deserialize)]
+struct Page {
+    after: Option<IdentityName>,
+    limit: Option<u32>,
+}
+
+async fn identities(
+    State(desk): State<Arc<Desk>>,
+    Extension(actor): Extension<Actor>,
+    Query(Page { after, limit }): Query<Page>,
+) -> Answer {
+    answer(&desk, actor, Request::IdentityList { after, limit }).await
 }
 
 async fn identity(

@@ -1,6 +1,6 @@
 //! Where the daemon's state is kept and changed: by who asks at the control socket, and by nobody else.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 
 use jiff::Timestamp;
 use tokio::sync::{Mutex, watch};
@@ -8,6 +8,7 @@ use tracing::{info, warn};
 
 use super::{
     attempts::Attempts,
+    following::{Following, Turn},
     keyring::SecretFrame,
     state::{self, Sealed, State},
 };
@@ -17,12 +18,14 @@ use crate::{
         Clock,
         audit::{Actor, Author},
     },
-    records::{Records, Unlock},
+    records::{Ended, Records, Unlock},
     service::{
         FaultSource, KeyringReply, KeyringRequest, Reply, Request, Service, ServiceError,
         SlotsView, StandingView,
     },
 };
+
+const TOLD_TO_CLOSE: &str = "it was told to close the store (`countersign store seal`)";
 
 /// The state of the daemon, and how it changes.
 pub(super) struct Desk {
@@ -33,6 +36,8 @@ pub(super) struct Desk {
     turn: Mutex<Attempts>,
     /// How often a store was opened and closed again, all of it.
     closed: watch::Sender<u64>,
+    /// What opens a store that we may come to follow: kept while we lead.
+    heirloom: StdMutex<Option<Arc<Unlock>>>,
 }
 
 impl Desk {
@@ -44,6 +49,7 @@ impl Desk {
             since,
             turn: Mutex::default(),
             closed: watch::Sender::new(0),
+            heirloom: StdMutex::default(),
         }
     }
 
@@ -169,6 +175,9 @@ impl Desk {
             .hint(format!("wait {wait}, then run the command again")));
         }
         let store = sealed.config.store.clone();
+        if store.database.is_some() {
+            return self.follow(&sealed.config, secret, &mut attempts).await;
+        }
         // Deriving a key from a passphrase takes a while on purpose.
         let opened = tokio::task::spawn_blocking(move || {
             Records::open(&store.path, &secret)?.witnessed(store.witness.as_deref())
@@ -200,6 +209,87 @@ impl Desk {
         })
     }
 
+    /// A secret for a store that machines share: whoever leads, it has to open it.
+    async fn follow(
+        &self,
+        config: &Config,
+        secret: Unlock,
+        attempts: &mut Attempts,
+    ) -> Result<KeyringReply, ServiceError> {
+        let (path, secret) = (config.store.path.clone(), Arc::new(secret));
+        let key = secret.clone();
+        let tried = tokio::task::spawn_blocking(move || Records::try_secret(&path, &key)).await;
+        let tried = tried.map_err(|error| {
+            ServiceError::failed(format!("the secret could not be tried: {error}"))
+        })?;
+        if let Err(error) = tried {
+            if error.is_wrong_secret() {
+                attempts.failed(self.clock.now());
+                warn!("a secret was tried that does not open the store; it stays sealed");
+            }
+            return Err(error.into());
+        }
+        *attempts = Attempts::default();
+        let following = Following::new(config.clone(), self.clock.now(), secret, None);
+        self.enter(State::Following(Arc::new(following)));
+        Ok(KeyringReply::Unlocked {
+            schema: 1,
+            already: false,
+        })
+    }
+
+    /// Our turn has come; or what we have opens nothing any more.
+    pub(super) fn take_over(&self, following: &Following, turn: Turn) {
+        match turn {
+            Turn::Ours(records) => {
+                let term = records.leadership().map(|leadership| leadership.epoch());
+                *self.heirloom() = Some(following.secret.clone());
+                let service = self.serve(&following.config, *records);
+                if let Err(error) = service.tell_opened(service.itself(), None) {
+                    warn!(error = %error, "the take-over could not be written down; it is tried again");
+                    return;
+                }
+                info!(term, "this machine leads");
+                self.enter(State::Serving(Arc::new(service)));
+            }
+            Turn::Shut(why) => {
+                warn!("sealed: {why}");
+                self.enter(State::Sealed(Arc::new(Sealed {
+                    opens: Records::openers(&following.config.store.path).unwrap_or_default(),
+                    config: following.config.clone(),
+                    since: self.clock.now(),
+                    why,
+                })));
+            }
+        }
+    }
+
+    /// We do not lead any more: nothing is taken on from here, and what is under way is let go.
+    pub(super) fn step_down(&self, config: &Config, ended: &Ended) {
+        warn!("this machine does not lead any more, and stops: {ended}");
+        let (now, why) = (
+            self.clock.now(),
+            format!("this machine led before: {ended}"),
+        );
+        let state = match self.heirloom().take() {
+            Some(secret) => {
+                let following = Following::new(config.clone(), now, secret, Some(why));
+                State::Following(Arc::new(following))
+            }
+            None => State::Sealed(Arc::new(Sealed {
+                config: config.clone(),
+                since: now,
+                why,
+                opens: Vec::new(),
+            })),
+        };
+        self.enter(state);
+    }
+
+    fn heirloom(&self) -> std::sync::MutexGuard<'_, Option<Arc<Unlock>>> {
+        self.heirloom.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The configuration may have changed while the store was sealed and nobody watched it.
     fn serve(&self, sealed: &Config, records: Records) -> Service {
         let (config, faults) = match Config::load(&sealed.path) {
@@ -213,6 +303,18 @@ impl Desk {
 
     async fn seal(&self, by: &Author) -> Result<KeyringReply, ServiceError> {
         let _turn = self.turn.lock().await;
+        if let State::Following(following) = self.state() {
+            self.enter(State::Sealed(Arc::new(Sealed {
+                opens: Records::openers(&following.config.store.path).unwrap_or_default(),
+                config: following.config.clone(),
+                since: self.clock.now(),
+                why: TOLD_TO_CLOSE.to_owned(),
+            })));
+            return Ok(KeyringReply::Sealed {
+                schema: 1,
+                already: false,
+            });
+        }
         let State::Serving(service) = self.state() else {
             return Ok(KeyringReply::Sealed {
                 schema: 1,
@@ -228,9 +330,11 @@ impl Desk {
         self.enter(State::Sealed(Arc::new(Sealed {
             config,
             since: self.clock.now(),
-            why: "it was told to close the store (`countersign store seal`)".to_owned(),
+            why: TOLD_TO_CLOSE.to_owned(),
             opens,
         })));
+        // A standby that is sealed is none.
+        self.heirloom().take();
         info!("sealing: no more requests are taken, what is under way is let go");
         // Gone with the desk itself when the daemon is ending.
         let _ = closed.changed().await;

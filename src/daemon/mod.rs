@@ -10,6 +10,7 @@ mod backup;
 mod client;
 mod control;
 mod desk;
+mod following;
 mod keyring;
 mod rekeyer;
 mod scheduler;
@@ -25,6 +26,7 @@ use tracing::{info, warn};
 
 pub use backup::call_backup;
 pub use client::{ClientError, call, is_running};
+pub use following::Following;
 pub use keyring::{SecretFrame, call_keyring};
 pub use sockets::{SocketError, Sockets};
 pub use state::{Sealed, State};
@@ -85,6 +87,10 @@ impl Daemon {
         use tokio::signal::unix::{SignalKind, signal};
         let mut terminate = signal(SignalKind::terminate()).map_err(DaemonError::Signals)?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(DaemonError::Signals)?;
+        // A file that grows beyond a limit would end us. With a handler, writing to it fails instead,
+        // and says why; there is nothing to do when it comes.
+        let too_large = SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw());
+        let _too_large = signal(too_large).map_err(DaemonError::Signals)?;
         let (stop, stopped) = channel::channel(false);
         tokio::spawn(async move {
             tokio::select! {
@@ -113,12 +119,18 @@ async fn live(desk: &Desk, connectors: &UnixListener) -> Result<(), DaemonError>
                 // The desk outlives this loop.
                 let _ = states.changed().await;
             }
+            State::Following(following) => tokio::select! {
+                turn = following.turn() => desk.take_over(&following, turn),
+                _ = states.changed() => {}
+            },
             State::Serving(service) => {
                 let held = Arc::downgrade(&service);
+                let (config, leadership) = (service.config(), service.leadership());
                 let watcher = watch::Watch::start(service.clone()).map_err(DaemonError::Watch)?;
                 tokio::select! {
                     () = serve(service, connectors, watcher) => return Ok(()),
                     _ = states.changed() => {}
+                    ended = following::lost(leadership) => desk.step_down(&config, &ended),
                 }
                 // Requests that were being answered hold it a little longer; each has a time limit of its own.
                 while held.strong_count() > 0 {

@@ -1,4 +1,4 @@
-//! What the daemon is: sealed, or serving. Always exactly one of them, and one place that answers for all
+//! What the daemon is: sealed, following, or serving. Always exactly one of them, and one place that answers for all
 //! that are not serving.
 //!
 //! A daemon takes its sockets before it has a service, so that whoever asks is told how things stand
@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::following::Following;
 use crate::{
     config::Config,
     service::{Reply, Request, Service, ServiceError, Standing, StandingView},
@@ -17,6 +18,8 @@ use crate::{
 /// What the daemon is.
 #[derive(Clone)]
 pub enum State {
+    /// While another machine leads the store that they share.
+    Following(Arc<Following>),
     /// Without a secret with which to open the store.
     Sealed(Arc<Sealed>),
     /// With an open store.
@@ -40,7 +43,7 @@ impl State {
     pub fn service(&self) -> Option<Arc<Service>> {
         match self {
             Self::Serving(service) => Some(service.clone()),
-            Self::Sealed(_) => None,
+            Self::Following(_) | Self::Sealed(_) => None,
         }
     }
 
@@ -48,6 +51,7 @@ impl State {
     pub(super) fn standing(&self, daemon_since: Timestamp, now: Timestamp) -> Option<StandingView> {
         match self {
             Self::Serving(_) => None,
+            Self::Following(following) => Some(following.view(daemon_since, now)),
             Self::Sealed(sealed) => Some(StandingView {
                 schema: 1,
                 now,
@@ -57,6 +61,7 @@ impl State {
                 why: sealed.why.clone(),
                 can_move: sealed.opens.clone(),
                 command: UNLOCK.to_owned(),
+                leader: None,
             }),
         }
     }
@@ -76,6 +81,7 @@ pub(super) fn answer_for(view: StandingView, request: &Request) -> Result<Reply,
 pub(super) fn refusal(view: &StandingView) -> ServiceError {
     let state = match view.standing {
         Standing::Sealed => "sealed",
+        Standing::Following => "following",
     };
     ServiceError::locked(format!("the daemon is {state}: {}", view.why)).hint(view.command.clone())
 }

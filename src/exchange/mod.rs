@@ -12,6 +12,7 @@ mod code;
 mod compose;
 mod evaluate;
 mod facts;
+mod fence;
 mod inbox;
 mod instructions;
 mod mailer;
@@ -29,6 +30,7 @@ pub use code::{InvalidCode, NoRandomness, OneTimeCode};
 pub use compose::{ComposeError, Draft, Signed};
 pub use evaluate::{Expectations, OpenOffer, evaluate};
 pub use facts::{LetterFacts, Overlap, Sender};
+pub use fence::Fence;
 pub use inbox::{
     Inbound, InboundSignature, InboxError, LONGEST_MAIL, SignedStatement, name_by_content,
 };

@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use super::{
     AUTHORITIES, AuthorityRecord, CODES, GENERATIONS, IDENTITIES, INBOX, InboxRecord, KEYS, OUTBOX,
-    OutboxRecord, SIGNER, SignerRecord, Versioned, generation_id, mail_id,
+    OutboxRecord, SIGNER, SignerRecord, Versioned, generation_id, mail_id, outlook::Told,
 };
 use crate::model::{
     Generation, GenerationNumber, Identity, IdentityName, IssuerName, KeyId, MessageId,
@@ -17,10 +17,11 @@ use crate::model::{
 
 /// Changes that become durable together or not at all, with what the audit log tells of them.
 pub struct Batch {
-    transaction: Transaction,
+    pub(super) transaction: Transaction,
     /// Keys that are dead from here on: the witness learns of them first.
     graves: Vec<(KeyId, Mark)>,
     told: Vec<Action>,
+    pub(super) outlook: Told,
 }
 
 impl Default for Batch {
@@ -36,6 +37,7 @@ impl Batch {
             transaction: Transaction::new(),
             graves: Vec::new(),
             told: Vec::new(),
+            outlook: Told::default(),
         }
     }
 
@@ -46,7 +48,8 @@ impl Batch {
     }
 
     /// Writes an identity in the place of the version that was read.
-    pub fn identity(self, identity: &Versioned<Identity>) -> Self {
+    pub fn identity(mut self, identity: &Versioned<Identity>) -> Self {
+        self.outlook.identity(&identity.value);
         self.put(
             IDENTITIES,
             identity.value.name.as_str(),
@@ -56,7 +59,8 @@ impl Batch {
     }
 
     /// Writes a generation in the place of the version that was read.
-    pub fn generation(self, generation: &Versioned<Generation>) -> Self {
+    pub fn generation(mut self, generation: &Versioned<Generation>) -> Self {
+        self.outlook.generation(&generation.value);
         let id = generation_id(&generation.value.identity, generation.value.number);
         self.put(GENERATIONS, &id, generation.version, &generation.value)
     }

@@ -14,6 +14,15 @@ use crate::{
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RecordsError {
+    /// The store lies in a database, and the configuration does not say so.
+    #[error(
+        "the store of {} lies in a database, which the configuration does not name: put [store.postgres] back, or choose another path",
+        .directory.display()
+    )]
+    Elsewhere {
+        /// The store's directory.
+        directory: PathBuf,
+    },
     /// The history cannot have happened.
     #[error(
         "the journal of rotation {rotation} is not a possible history; nothing is done with it until `countersign store verify` and a person have looked"

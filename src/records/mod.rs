@@ -16,9 +16,11 @@ mod journal;
 mod keyring;
 mod mail;
 mod opening;
+mod outlook;
 mod restore;
 mod rollback;
 mod secret;
+mod shared;
 mod signer;
 mod witness;
 
@@ -29,6 +31,7 @@ pub use error::RecordsError;
 pub use journal::Replayed;
 pub use keyring::{KdfCost, ResealState, Resealed, SlotInfo, SlotKind, SlotOptions};
 pub use mail::{InboxRecord, OutboxRecord};
+pub use outlook::Expiring;
 pub use restore::{Answering, Rehearsal, RestoreError, Restored, Target, rehearse, restore};
 pub use rollback::Accepted;
 pub use secret::SecretBytes;
@@ -39,7 +42,8 @@ use std::sync::Mutex;
 
 use aws_lc_rs::digest;
 pub use countersign_store::{
-    BackupIdentity, BackupRecipients, EngineKind, Head, KeyFile, Manifest, Passphrase, Unlock,
+    BackupIdentity, BackupRecipients, Database, Ended, EngineKind, Head, KeyFile, Leader,
+    Leadership, Lease, Manifest, Passphrase, Unlock,
 };
 use countersign_store::{Mark, Record, Store, Transaction};
 use serde::de::DeserializeOwned;
@@ -101,11 +105,6 @@ impl Records {
         name: &IdentityName,
     ) -> Result<Option<Versioned<Identity>>, RecordsError> {
         self.read(IDENTITIES, name.as_str())
-    }
-
-    /// All identities, by name.
-    pub fn identities(&self) -> Result<Vec<Versioned<Identity>>, RecordsError> {
-        self.list(IDENTITIES)
     }
 
     /// A generation of an identity.

@@ -40,12 +40,18 @@ impl Records {
             since: Some(now.as_second()),
             ..InitOptions::default()
         };
-        Ok(Self::new(Store::init(directory, unlock, &options)?))
+        Self::over(Store::init(directory, unlock, &options)?)
     }
 
     /// Opens a store.
     pub fn open(directory: &Path, unlock: &Unlock) -> Result<Self, RecordsError> {
-        Ok(Self::new(Store::open(directory, unlock)?))
+        Self::over(Store::open(directory, unlock)?)
+    }
+
+    pub(super) fn over(store: Store) -> Result<Self, RecordsError> {
+        let records = Self::new(store);
+        records.ensure_outlook()?;
+        Ok(records)
     }
 
     /// Brings a store of an older format to the current one, beside it, and puts it in its place; the old one is kept,
@@ -98,7 +104,11 @@ impl RecordsError {
     /// Whether the store is held by another process, or the secret does not open it.
     pub fn is_locked(&self) -> bool {
         use countersign_store::Error;
-        self.is_wrong_secret() || matches!(self, Self::Store(Error::InUse { .. }))
+        self.is_wrong_secret()
+            || matches!(
+                self,
+                Self::Store(Error::InUse { .. } | Error::Led { .. } | Error::LeadershipLost { .. })
+            )
     }
 
     /// Whether the secret does not open the store.

@@ -61,7 +61,7 @@ impl Records {
         let put = |transaction: &mut Transaction, collection, id: &str, bytes| {
             transaction.put(collection, id, bytes, countersign_store::Expect::Any);
         };
-        for Versioned { value, .. } in self.identities()? {
+        for Versioned { value, .. } in self.identities_after(None, usize::MAX)? {
             let mut identity: Identity = value;
             let mut authority = self.authority(&identity.issuer)?;
             let (mut changed, mut revoked) = (false, false);
@@ -124,7 +124,10 @@ impl Records {
             reason: answering.reason.clone(),
         };
         transaction.append(STORE_JOURNAL, encode(&StoreEvent { at, fact }));
+        // What is due has changed past the books that are kept of it: they are made anew.
+        Self::forget_outlook(&mut transaction);
         self.store.transact(transaction)?;
+        self.ensure_outlook()?;
         let told = Action::RollbackAccepted {
             store: store_at,
             witness: testimony.mark,

@@ -144,6 +144,8 @@ impl<M: Mailer, P: Prober, B: Publisher> Driver<'_, M, P, B> {
         let Some(replayed) = self.records.rotation(id)? else {
             return Ok(());
         };
+        // It was ours when its beginning was noted; what comes now is seen by others.
+        self.records.still_ours()?;
         let (batch, outcome) = match self.perform(&replayed.rotation, step).await {
             Ok((output, batch)) => (
                 batch,

@@ -88,6 +88,9 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
 
 impl From<RecordsError> for ServiceError {
     fn from(error: RecordsError) -> Self {
+        if let Some(leader) = error.leader() {
+            return Self::locked(chain(&error)).hint(format!("run the command on {leader}"));
+        }
         let refused = matches!(
             error,
             RecordsError::IllegalFact { .. } | RecordsError::KeyKnown { .. }
@@ -105,7 +108,14 @@ impl From<RecordsError> for ServiceError {
 
 impl From<DriveError> for ServiceError {
     fn from(error: DriveError) -> Self {
-        Self::from_error(&error)
+        let DriveError::Records { source, .. } = &error;
+        let locked = source.is_locked();
+        let error = Self::from_error(&error);
+        if locked {
+            Self::locked(error.message)
+        } else {
+            error
+        }
     }
 }
 

@@ -181,14 +181,6 @@ impl Service {
         })
     }
 
-    pub(super) fn identities(&self) -> Result<Vec<IdentityView>, ServiceError> {
-        self.records
-            .identities()?
-            .into_iter()
-            .map(|identity| self.view_of(identity.value))
-            .collect()
-    }
-
     pub(super) fn identity_view(
         &self,
         identity: &IdentityName,
@@ -206,7 +198,7 @@ impl Service {
         })
     }
 
-    fn view_of(&self, identity: Identity) -> Result<IdentityView, ServiceError> {
+    pub(super) fn view_of(&self, identity: Identity) -> Result<IdentityView, ServiceError> {
         let config = self.config();
         let generations: Vec<Generation> = self
             .records

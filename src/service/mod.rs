@@ -14,6 +14,7 @@ mod issuers;
 mod keyring;
 mod ledger;
 mod opening;
+mod outlook;
 mod probing;
 mod reinstate;
 mod request;
@@ -42,11 +43,11 @@ pub use keyring::{
 };
 pub use opening::FailedAttempts;
 pub use request::{GenerationSlot, IdentityAdd, IdentityAdopt, Reply, Request, Statement};
-pub use standing::{Standing, StandingView};
+pub use standing::{LeaderView, Standing, StandingView};
 pub use status::Advanced;
 pub use views::{
     AdoptedView, ConnectorView, DestinationView, EventView, GenerationView, IdentityView,
-    InboxView, LetterView, PemView, RenewView, RotationView, StatusView,
+    InboxView, LetterView, PemView, RenewView, RotationView, StatusView, Totals,
 };
 pub use who::{claims_of_process, command, login_of};
 pub use wiring::{SystemClock, system_clock};
@@ -59,7 +60,7 @@ use crate::{
         Clock, IdentityName,
         audit::{Action, Actor, Author},
     },
-    records::Records,
+    records::{Leadership, Records},
     rotation::{Observer, Silent},
 };
 
@@ -196,6 +197,11 @@ impl Service {
         Records::openers(self.records.store().dir()).unwrap_or_default()
     }
 
+    /// Whether we still lead, if the store is one that machines share.
+    pub fn leadership(&self) -> Option<Leadership> {
+        self.records.leadership()
+    }
+
     /// Where connectors are told of their identities.
     pub fn hub(&self) -> &Arc<ConnectorHub> {
         &self.hub
@@ -224,10 +230,14 @@ impl Service {
             Request::Renew => Reply::Renewed(self.renew(by).await?),
             Request::IdentityAdd(add) => Reply::Identity(self.add_identity(by, add).await?),
             Request::IdentityAdopt(adopt) => Reply::Adopted(self.adopt_identity(by, adopt)?),
-            Request::IdentityList => Reply::Identities {
-                schema: 1,
-                identities: self.identities()?,
-            },
+            Request::IdentityList { after, limit } => {
+                let (identities, next) = self.identities(after.as_ref(), limit)?;
+                Reply::Identities {
+                    schema: 1,
+                    identities,
+                    next,
+                }
+            }
             Request::IdentityShow { identity } => Reply::Identity(self.identity_view(&identity)?),
             Request::IdentityRequest { identity } => Reply::Pem(self.pending_request(&identity)?),
             Request::IdentityCertificate {

@@ -94,7 +94,12 @@ pub enum Request {
     Renew,
     IdentityAdd(IdentityAdd),
     IdentityAdopt(IdentityAdopt),
-    IdentityList,
+    IdentityList {
+        #[serde(default)]
+        after: Option<IdentityName>,
+        #[serde(default)]
+        limit: Option<u32>,
+    },
     IdentityShow {
         identity: IdentityName,
     },
@@ -172,7 +177,7 @@ impl Request {
             Self::Renew => "renew",
             Self::IdentityAdd(_) => "identity-add",
             Self::IdentityAdopt(_) => "identity-adopt",
-            Self::IdentityList => "identity-list",
+            Self::IdentityList { .. } => "identity-list",
             Self::IdentityShow { .. } => "identity-show",
             Self::IdentityRequest { .. } => "identity-request",
             Self::IdentityCertificate { .. } => "identity-certificate",
@@ -247,7 +252,7 @@ impl Request {
         matches!(
             self,
             Self::Status
-                | Self::IdentityList
+                | Self::IdentityList { .. }
                 | Self::IdentityShow { .. }
                 | Self::IdentityRequest { .. }
                 | Self::IdentityCertificate { .. }
@@ -271,6 +276,8 @@ pub enum Reply {
     Identities {
         schema: u32,
         identities: Vec<IdentityView>,
+        /// What the next page comes after; nothing when there is none.
+        next: Option<IdentityName>,
     },
     Identity(IdentityView),
     Adopted(AdoptedView),

@@ -15,7 +15,7 @@ use crate::{
         rotation::{Decision, Fact, Gate, Rotation, RotationId, RotationReason, Step},
     },
     records::Batch,
-    rotation::{Due, Next, due},
+    rotation::Next,
 };
 
 impl Service {
@@ -194,44 +194,6 @@ impl Service {
             }
         }
         Ok(view)
-    }
-
-    /// The identities with a rotation in progress.
-    pub fn rotating(&self) -> Result<Vec<IdentityName>, ServiceError> {
-        let identities = self.records.identities()?.into_iter();
-        Ok(identities
-            .filter(|i| i.value.rotation.is_some())
-            .map(|i| i.value.name)
-            .collect())
-    }
-
-    /// Plans the rotations whose lead times say that it is time. One that cannot be planned hinders no other.
-    pub fn begin_due(&self, by: &Author) -> Result<Vec<IdentityName>, ServiceError> {
-        let config = self.config();
-        let mut begun = Vec::new();
-        for identity in self.records.identities()? {
-            let name = identity.value.name.clone();
-            let Some(policy) = config.policies.get(&identity.value.policy) else {
-                continue;
-            };
-            let current = match identity.value.slots.current {
-                Some(number) => self.records.generation(&name, number)?.map(|g| g.value),
-                None => None,
-            };
-            if !matches!(
-                due(&identity.value, current.as_ref(), policy, self.clock.now()),
-                Due::Now { .. }
-            ) {
-                continue;
-            }
-            match self.plan(by, &identity, RotationReason::Scheduled) {
-                Ok(()) => begun.push(name),
-                Err(error) => {
-                    tracing::error!(identity = %name, "could not plan its rotation: {error}");
-                }
-            }
-        }
-        Ok(begun)
     }
 
     /// Drives one rotation as far as it goes now.

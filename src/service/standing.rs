@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 pub enum Standing {
     /// It has no secret with which to open the store.
     Sealed,
+    /// Another machine leads the store that they share.
+    Following,
 }
 
 /// `status` of a daemon that does not serve.
@@ -30,4 +32,18 @@ pub struct StandingView {
     pub can_move: Vec<String>,
     /// The command that does.
     pub command: String,
+    /// Who leads, when it is known that somebody does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leader: Option<LeaderView>,
+}
+
+/// The machine that leads a store.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct LeaderView {
+    /// What it calls itself.
+    pub machine: String,
+    /// The number of its term.
+    pub term: u64,
+    /// Since when, by the database's clock.
+    pub since: Timestamp,
 }

@@ -47,13 +47,16 @@ impl Service {
                 report: state.and_then(|state| state.last),
             });
         }
+        let totals = self.totals()?;
         Ok(StatusView {
             schema: 1,
             now: self.clock.now(),
             daemon_since: self.since,
             engine: self.records.engine().to_string(),
+            term: self.leadership().map(|leadership| leadership.epoch()),
             faults: self.faults(),
-            identities: self.identities()?,
+            identities: self.most_pressing(&totals)?,
+            totals,
             connectors,
         })
     }

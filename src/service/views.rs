@@ -23,12 +23,29 @@ pub struct StatusView {
     pub daemon_since: Option<Timestamp>,
     /// The storage engine.
     pub engine: String,
+    /// The number of our term, when the store is one that machines share and we lead it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub term: Option<u64>,
     /// What is wrong with the configuration on disk; the one before it is in force.
     pub faults: Vec<String>,
-    /// Every identity.
+    /// How many identities there are.
+    pub totals: Totals,
+    /// All identities while there are at most a hundred, by name; else a hundred: those with a rotation in
+    /// progress, then those whose certificates end first.
     pub identities: Vec<IdentityView>,
     /// Every connector.
     pub connectors: Vec<ConnectorView>,
+}
+
+/// How many identities there are.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Totals {
+    /// In all.
+    pub identities: u64,
+    /// With a rotation in progress.
+    pub under_way: u64,
+    /// Whose rotation has to begin, and has not.
+    pub due: u64,
 }
 
 /// An identity.

@@ -8,10 +8,11 @@ use super::{Service, ServiceError, error::chain};
 use crate::{
     config::{Config, MailConfig, MailSecurity},
     delivery::Sinks,
-    exchange::{Security, Sender, SmtpMailer, SmtpSettings},
+    exchange::{Fence, Security, Sender, SmtpMailer, SmtpSettings},
     model::{GenerationNumber, Identity, Lapse, audit::Author},
     pki::{Credentials, PrivateKey},
     probe::{ProbeLimits, TlsProber},
+    records::Leadership,
     rotation::{Driver, Setting},
 };
 
@@ -65,6 +66,7 @@ impl Service {
     pub(super) fn ports(&self, by: &Author, identity: &Identity) -> Result<Ports, ServiceError> {
         let config = self.config();
         let mailer = config.mail.as_ref().map(mailer).transpose()?;
+        let mailer = mailer.map(|mailer| mailer.within(self.fence()));
         let sinks = config
             .connectors
             .iter()
@@ -99,6 +101,12 @@ impl Service {
         }
     }
 
+    /// What says whether it is still ours to act, where that can change.
+    fn fence(&self) -> Option<Arc<dyn Fence>> {
+        let leadership = self.records.leadership()?;
+        Some(Arc::new(Lead(leadership)))
+    }
+
     pub(super) fn credentials(
         &self,
         identity: &Identity,
@@ -126,6 +134,15 @@ impl Service {
             .map(|certificate| certificate.0)
             .collect();
         Credentials::new(chain, key).map_err(|error| ServiceError::from_error(&error))
+    }
+}
+
+#[derive(Debug)]
+struct Lead(Leadership);
+
+impl Fence for Lead {
+    fn is_open(&self) -> bool {
+        self.0.standing().is_ok()
     }
 }
 

@@ -4,8 +4,9 @@
 //!
 //! - `COUNTERSIGN_ABORT_AT_APPEND=N`: at the N-th transaction of this process, counted from 1, that
 //!   appends to a journal and whose conditions hold;
-//! - `COUNTERSIGN_ABORT_WHEN=before|after`: before anything of it reaches the engine (the default),
-//!   or after all of it is durable and before the caller learns of it;
+//! - `COUNTERSIGN_ABORT_WHEN=before|after|stop`: before anything of it reaches the engine (the default),
+//!   or after all of it is durable and before the caller learns of it; `stop` is `after`, but the
+//!   process does not die: it stands still until somebody lets it go on (SIGCONT);
 //! - `COUNTERSIGN_ABORT_AT_STEP=N`: at the N-th step of putting a new store in the place of another.
 //! - `COUNTERSIGN_ABORT_AT_STREAM=PREFIX`: counting only transactions that append to a journal whose name
 //!   begins so.
@@ -43,6 +44,13 @@ impl Passage {
     #[cfg(feature = "fault-injection")]
     pub(crate) fn reach(&self, moment: When) {
         if self.fatal == Some(moment) {
+            if stands_still() {
+                use rustix::process::{Signal, getpid, kill_process};
+                // Were it refused, the process would die, and the test would see it.
+                if kill_process(getpid(), Signal::STOP).is_ok() {
+                    return;
+                }
+            }
             std::process::abort();
         }
     }
@@ -74,6 +82,11 @@ pub(crate) fn step() {
 pub(crate) fn step() {}
 
 #[cfg(feature = "fault-injection")]
+fn stands_still() -> bool {
+    std::env::var("COUNTERSIGN_ABORT_WHEN").is_ok_and(|when| when == "stop")
+}
+
+#[cfg(feature = "fault-injection")]
 fn chosen() -> Option<(u64, When)> {
     use std::sync::OnceLock;
 
@@ -83,7 +96,8 @@ fn chosen() -> Option<(u64, When)> {
             .ok()?
             .parse()
             .ok()?;
-        let after = std::env::var("COUNTERSIGN_ABORT_WHEN").is_ok_and(|when| when == "after");
+        let after = std::env::var("COUNTERSIGN_ABORT_WHEN")
+            .is_ok_and(|when| matches!(when.as_str(), "after" | "stop"));
         Some((count, if after { When::After } else { When::Before }))
     })
 }

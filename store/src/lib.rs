@@ -78,6 +78,7 @@
 
 mod backup;
 mod crypto;
+mod damage;
 mod engine;
 mod error;
 mod fault;
@@ -98,6 +99,7 @@ mod rekey;
 mod replace;
 mod reseal;
 mod secret;
+mod shared;
 mod slot;
 mod slots;
 mod snapshot;
@@ -113,6 +115,11 @@ pub use backup::{
     Backup, BackupError, BackupFault, BackupIdentity, BackupRecipients, Head, Item, Manifest,
     Taking, UnreadableIdentity, UnreadableRecipient,
 };
+pub use engine::database::{Database, DatabaseError, DatabaseFault, Lease};
+pub use engine::leadership::Leadership;
+pub use engine::lease::{Ended, Leader};
+#[cfg(feature = "postgres")]
+pub use engine::postgres::PostgresError;
 pub use engine::{EngineError, EngineKind, UnknownEngine};
 pub use error::{Damage, Error, Fault, HeaderFault, Place, Result};
 pub use format1::Format1;

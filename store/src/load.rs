@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use crate::backup::Item;
 use crate::engine::ENGINE_DIR;
+use crate::engine::database::Database;
 use crate::error::Result;
 use crate::fault::step;
 use crate::files::{self, IoContext};
@@ -108,6 +109,8 @@ impl Loader {
             after: self.after,
             ..last
         })?;
+        let inner = &self.store.inner;
+        inner.announce(&inner.keyring.encode()?)?;
         step();
         let mark = self.dir.join(LOADING_FILE);
         fs::remove_file(&mark).while_trying("remove", &mark)?;
@@ -143,5 +146,9 @@ fn clear(dir: &Path) -> Result<()> {
         gone(fs::remove_file(&path)).while_trying("remove", &path)?;
     }
     gone(fs::remove_file(&mark)).while_trying("remove", &mark)?;
+    if Database::is_named_in(dir) {
+        // Where the store lies stays known.
+        return Ok(());
+    }
     fs::remove_dir(dir).while_trying("remove", dir)
 }

@@ -28,6 +28,8 @@ impl Obstacle {
             EngineError::Files(crate::Error::Io { source, .. })
             | EngineError::Redb(redb::Error::Io(source))
             | EngineError::Sled(sled::Error::Io(source)) => Self::of_io(source),
+            #[cfg(feature = "postgres")]
+            EngineError::Postgres(error) => error.obstacle(),
             _ => None,
         }
     }

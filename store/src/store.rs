@@ -3,9 +3,11 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crate::crypto::{self, Nonce};
+use crate::engine::database::{DATABASE_FILE, Database};
 use crate::engine::{Change, ENGINE_DIR, Engine, EngineError, EngineKind};
 use crate::error::{Error, Result};
 use crate::fault::{Passage, When};
@@ -19,6 +21,7 @@ use crate::lock::{LOCK_FILE, Lock};
 use crate::obstacle::Obstacle;
 use crate::plan::{Plan, Planned};
 use crate::secret::Unlock;
+use crate::shared;
 use crate::slot::{SlotInfo, SlotOptions};
 use crate::snapshot::{Access, Snapshot};
 use crate::transaction::Transaction;
@@ -68,6 +71,8 @@ pub(crate) struct Inner {
     pub(crate) vault: RwLock<Arc<Vault>>,
     pub(crate) cache: Cache,
     pub(crate) store_id: [u8; 16],
+    /// How many values and nodes the engine was asked for.
+    pub(crate) reads: AtomicU64,
     known: Mutex<Known>,
     kind: EngineKind,
     dir: PathBuf,
@@ -109,6 +114,9 @@ impl Store {
         options: &InitOptions,
         mark: Option<&str>,
     ) -> Result<Self> {
+        if options.engine == EngineKind::Postgres {
+            return shared::init(dir, unlock, options, mark);
+        }
         if Header::exists(dir) {
             return Err(Error::AlreadyExists {
                 path: dir.to_owned(),
@@ -136,13 +144,7 @@ impl Store {
             .create(&engine_dir)
             .map_err(|source| engine_error(kind, dir, "be created", source))?;
         let inner = Inner::new(engine, keyring, dir, lock);
-        let (_, root) = inner.vault().seal_root(&Root {
-            resealing: Resealing {
-                whole: inner.vault().newest(),
-                ..Resealing::default()
-            },
-            ..Root::default()
-        })?;
+        let (_, root) = inner.vault().seal_root(&inner.first_root())?;
         inner.apply(&[Change {
             key: ROOT_KEY.to_vec(),
             value: Some(root),
@@ -167,6 +169,9 @@ impl Store {
     /// [`Error::Loading`]; [`Error::WrongSecret`]; [`Error::NewerFormat`] and [`Error::HeaderDamaged`], with nothing
     /// written; [`Error::Canary`]; [`Error::Io`], [`Error::Engine`].
     pub fn open(dir: &Path, unlock: &Unlock) -> Result<Self> {
+        if Database::is_named_in(dir) {
+            return shared::open(dir, unlock);
+        }
         if !Header::exists(dir) {
             return Err(headless(dir).unwrap_or(Error::NotFound {
                 path: dir.to_owned(),
@@ -209,6 +214,9 @@ impl Store {
     /// # Errors
     /// As [`open`](Self::open), for what can be told without a secret.
     pub fn slots_in(dir: &Path) -> Result<Vec<SlotInfo>> {
+        if Database::is_named_in(dir) {
+            shared::refresh(dir)?;
+        }
         if !Header::exists(dir) {
             return Err(headless(dir).unwrap_or(Error::NotFound {
                 path: dir.to_owned(),
@@ -221,6 +229,19 @@ impl Store {
     #[must_use]
     pub fn engine(&self) -> EngineKind {
         self.inner.kind
+    }
+
+    /// Random, and different for each store: one that is restored or migrated is another.
+    #[must_use]
+    pub fn id(&self) -> [u8; 16] {
+        self.inner.store_id
+    }
+
+    /// How many sealed values and parts of the index were read from the engine since it was opened:
+    /// the work behind what was asked, without the time it took.
+    #[must_use]
+    pub fn reads(&self) -> u64 {
+        self.inner.reads.load(Ordering::Relaxed)
     }
 
     /// The directory of this store.
@@ -280,6 +301,7 @@ impl Inner {
             vault: RwLock::new(Arc::new(keyring.vault())),
             cache: Cache::default(),
             store_id: keyring.store_id(),
+            reads: AtomicU64::new(0),
             known: Mutex::default(),
             kind: keyring.engine(),
             keyring,
@@ -288,6 +310,25 @@ impl Inner {
             gate: RwLock::new(()),
             _lock: lock,
         }
+    }
+
+    /// The root of a store in which nothing has happened yet.
+    pub(crate) fn first_root(&self) -> Root {
+        Root {
+            resealing: Resealing {
+                whole: self.vault().newest(),
+                ..Resealing::default()
+            },
+            ..Root::default()
+        }
+    }
+
+    pub(crate) fn kind(&self) -> EngineKind {
+        self.kind
+    }
+
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
     }
 
     pub(crate) fn known(&self) -> Known {
@@ -328,7 +369,7 @@ impl Inner {
         Ok(())
     }
 
-    fn apply(&self, changes: &[Change]) -> Result<()> {
+    pub(crate) fn apply(&self, changes: &[Change]) -> Result<()> {
         let _writing = self.gate.write().unwrap_or_else(PoisonError::into_inner);
         self.engine
             .apply(changes)
@@ -336,13 +377,14 @@ impl Inner {
     }
 
     /// The keys in force.
-    fn vault(&self) -> Arc<Vault> {
+    pub(crate) fn vault(&self) -> Arc<Vault> {
         let vault = self.vault.read().unwrap_or_else(PoisonError::into_inner);
         vault.clone()
     }
 
     /// Puts a header in its place, as a whole, durably.
     pub(crate) fn put_header(&self, text: &[u8]) -> Result<()> {
+        self.announce(text)?;
         files::replace(&self.dir.join(HEADER_FILE), text)
     }
 
@@ -375,12 +417,16 @@ impl Inner {
     }
 }
 
-fn engine_error(
+pub(crate) fn engine_error(
     engine: EngineKind,
     dir: &Path,
     operation: &'static str,
     source: EngineError,
 ) -> Error {
+    let source = match shared::plainly(source) {
+        Ok(error) => return error,
+        Err(source) => source,
+    };
     let path = dir.join(ENGINE_DIR);
     // A disk that fails may be in the way of reading too; all else is in the way of writing, also
     // when an engine has to open its files again before it can read.
@@ -402,7 +448,7 @@ fn engine_error(
 }
 
 /// Sees to it that `dir` is a private directory with nothing in it.
-fn make_room(dir: &Path) -> Result<()> {
+pub(crate) fn make_room(dir: &Path) -> Result<()> {
     let entries = match fs::read_dir(dir) {
         Ok(entries) => entries,
         Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -415,8 +461,10 @@ fn make_room(dir: &Path) -> Result<()> {
         return Err(error);
     }
     for entry in entries {
-        // A lock file alone is what is left of an `init` that had only just begun.
-        if entry.while_trying("list", dir)?.file_name() != LOCK_FILE {
+        // A lock file alone is what is left of an `init` that had only just begun. Where a shared
+        // store lies is told before it is made.
+        let name = entry.while_trying("list", dir)?.file_name();
+        if name != LOCK_FILE && name != DATABASE_FILE {
             return Err(Error::NotEmpty {
                 path: dir.to_owned(),
             });

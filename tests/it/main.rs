@@ -31,12 +31,22 @@ mod story_schedule;
 /// Daemons that are stopped and killed while a rotation is under way.
 mod story_restarts;
 
+/// Two machines that share a store, of which one leads.
+mod pair;
+
+/// A pair of which the leader dies or stands still at appends to a journal.
+#[cfg(feature = "fault-injection")]
+mod pair_faults;
+
 /// Death at every append to a journal.
 #[cfg(feature = "fault-injection")]
 mod story_kills;
 
 /// Daemons that are killed at random, over and over.
 mod story_sigkill;
+
+/// Daemons whose disk fills up.
+mod story_disks;
 
 /// Which layer may know which.
 mod architecture;
@@ -76,6 +86,8 @@ mod memory;
 
 /// Exit codes, JSON, help, completions.
 mod cli_output;
+/// Lists that come in pages.
+mod cli_pages;
 
 /// Certificates that are not what was asked for.
 mod refusals_import;

@@ -45,6 +45,10 @@ fn kills(here: u64) -> u64 {
     }
 }
 
+#[allow(
+    clippy::print_stdout,
+    reason = "the figures are what `scripts/durability` is for"
+)]
 fn die_often(engine: &str, kills: u64) {
     let mut home = Home::new(Opens::KeyFile);
     home.ok(&["store", "init", "--engine", engine]);
@@ -93,7 +97,7 @@ fn work_until_killed(home: &mut Home, told: &Arc<Told>, death: u64) -> bool {
     thread::sleep(fraction(death, 0..40));
     home.kill_daemon();
     let broken = clients.into_iter().map(|client| client.join().unwrap());
-    broken.fold(false, |any, broken| any || broken)
+    broken.filter(|broken| *broken).count() > 0
 }
 
 /// Works until nobody answers; whether that was in the middle of a request.

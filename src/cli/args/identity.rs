@@ -24,9 +24,16 @@ pub enum IdentityCommand {
             that it is trusted is taken as claimed, until a probe proves it. The key lay outside of the store: rotate soon."
     )]
     Adopt(IdentityAdoptArguments),
-    /// List all identities.
+    /// List identities by name, a page at a time.
     #[command(after_help = HELP)]
-    List,
+    List {
+        /// Begin after this one.
+        #[arg(long, value_name = "IDENTITY")]
+        after: Option<IdentityName>,
+        /// At most so many [default: 500, at most 5000].
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=5000))]
+        limit: Option<u32>,
+    },
     /// Show an identity: generations, key states, what is due.
     #[command(after_help = HELP)]
     Show {

@@ -119,9 +119,9 @@ pub struct StoreInit {
     /// Where, when there is no configuration file yet.
     #[arg(long, value_name = "DIRECTORY")]
     pub path: Option<PathBuf>,
-    /// The storage engine.
-    #[arg(long, value_enum, default_value_t = Engine::Redb)]
-    pub engine: Engine,
+    /// The storage engine, when the configuration is not to say. A store in a database is described there.
+    #[arg(long, value_enum)]
+    pub engine: Option<Engine>,
     /// Take the passphrase from a file that only we can read (such as a service manager's credential).
     #[arg(long, value_name = "FILE", conflicts_with = "new_key_file")]
     pub passphrase_file: Option<PathBuf>,

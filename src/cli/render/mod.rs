@@ -47,6 +47,11 @@ pub(super) fn text(reply: &Reply, now: Timestamp) -> String {
 /// What to do next, when the reply leaves something to do.
 pub(super) fn next_step(reply: &Reply) -> Option<String> {
     match reply {
+        Reply::Identities {
+            next: Some(next), ..
+        } => Some(format!(
+            "there are more: `countersign identity list --after {next}`"
+        )),
         Reply::Rotation(view) => match &view.next.as_ref()?.next {
             Next::Run { .. } | Next::Rescope => Some(
                 "the daemon goes on by itself; without one, run `countersign renew`".to_owned(),
@@ -70,9 +75,11 @@ fn status(out: &mut String, view: &StatusView, now: Timestamp) -> std::fmt::Resu
     match view.daemon_since {
         Some(since) => writeln!(
             out,
-            "daemon      runs {}, engine {}",
+            "daemon      runs {}, engine {}{}",
             how_long(since, now),
-            view.engine
+            view.engine,
+            view.term
+                .map_or(String::new(), |term| format!(", leads in term {term}"))
         )?,
         None => writeln!(out, "daemon      not running, engine {}", view.engine)?,
     }
@@ -80,6 +87,14 @@ fn status(out: &mut String, view: &StatusView, now: Timestamp) -> std::fmt::Resu
         writeln!(out, "fault       {fault}")?;
     }
     writeln!(out)?;
+    let totals = view.totals;
+    if totals.identities > view.identities.len() as u64 {
+        writeln!(
+            out,
+            "{} identities, {} with a rotation in progress, {} due; the most pressing are:\n",
+            totals.identities, totals.under_way, totals.due
+        )?;
+    }
     identity_table(out, &view.identities, now)?;
     if !view.connectors.is_empty() {
         writeln!(out)?;

@@ -8,7 +8,7 @@ mod tls;
 #[cfg(test)]
 mod tests;
 
-use std::{error::Error as _, io, time::Duration};
+use std::{error::Error as _, io, sync::Arc, time::Duration};
 
 use lettre::{
     Address, address,
@@ -22,7 +22,7 @@ use lettre::{
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-use super::{Mailer, SendError};
+use super::{Fence, Mailer, SendError};
 use crate::model::{EmailAddress, SealedLetter, one_line};
 
 pub use tls::SettingsError;
@@ -76,6 +76,7 @@ pub struct SmtpMailer {
     settings: SmtpSettings,
     hello: ClientId,
     tls: tls::Connector,
+    fence: Option<Arc<dyn Fence>>,
 }
 
 impl SmtpMailer {
@@ -91,7 +92,14 @@ impl SmtpMailer {
             hello: ClientId::Domain(settings.hello_name.clone()),
             tls: tls::Connector::new(&settings)?,
             settings,
+            fence: None,
         })
+    }
+
+    /// Says nothing more when this says so.
+    pub fn within(mut self, fence: Option<Arc<dyn Fence>>) -> Self {
+        self.fence = fence;
+        self
     }
 
     fn server(&self) -> String {
@@ -101,6 +109,7 @@ impl SmtpMailer {
     async fn converse(&self, letter: &SealedLetter) -> Result<String, SendError> {
         let envelope = envelope(letter)?;
         let stream = self.tls.connect(&self.settings, &self.server()).await?;
+        let stream = stream.within(self.fence.clone());
         let mut connection =
             AsyncSmtpConnection::connect_with_transport(Box::new(stream), &self.hello)
                 .await

@@ -345,3 +345,39 @@ async fn settings_that_trust_nobody_or_verify_no_name_are_refused() {
         Err(SettingsError::HelloName { .. })
     ));
 }
+
+/// Open until the server has heard this.
+#[derive(Debug)]
+struct UntilHeard(&'static str, Arc<Mutex<Heard>>);
+
+impl std::fmt::Debug for Heard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.secret)
+    }
+}
+
+impl Fence for UntilHeard {
+    fn is_open(&self) -> bool {
+        !self.1.lock().unwrap().secret.contains(self.0)
+    }
+}
+
+#[tokio::test]
+async fn nothing_more_of_a_letter_goes_out_when_it_is_not_ours_to_send_any_more() {
+    for (heard, not_heard) in [
+        ("EHLO", "AUTH"),
+        ("MAIL FROM", "DATA"),
+        ("DATA", "Subject: x"),
+    ] {
+        let server = server(Mood::Kind, Security::ImplicitTls).await;
+        let fence: Arc<dyn Fence> = Arc::new(UntilHeard(heard, Arc::clone(&server.heard)));
+        let mailer = SmtpMailer::new(settings(&server, Security::ImplicitTls))
+            .unwrap()
+            .within(Some(fence));
+        let error = mailer.send(&letter()).await.unwrap_err();
+        assert!(error.is_transient(), "{error:?}");
+        let said = server.heard.lock().unwrap();
+        assert!(said.secret.contains(heard), "{}", said.secret);
+        assert!(!said.secret.contains(not_heard), "{}", said.secret);
+    }
+}

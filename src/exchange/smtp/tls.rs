@@ -21,7 +21,7 @@ use tokio::{
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
-use super::{Security, SendError, SmtpSettings};
+use super::{Fence, Security, SendError, SmtpSettings};
 use crate::model::one_line;
 
 /// The longest reply that is read, all its lines together.
@@ -125,6 +125,7 @@ impl Connector {
         Ok(Encrypted {
             inner,
             greeting: io::Cursor::new(greeting),
+            fence: None,
         })
     }
 }
@@ -252,6 +253,15 @@ impl Reply {
 pub(super) struct Encrypted {
     inner: TlsStream<TcpStream>,
     greeting: io::Cursor<Vec<u8>>,
+    fence: Option<Arc<dyn Fence>>,
+}
+
+impl Encrypted {
+    /// Writes nothing more when this says so: a letter of which the end is missing was never sent.
+    pub(super) fn within(mut self, fence: Option<Arc<dyn Fence>>) -> Self {
+        self.fence = fence;
+        self
+    }
 }
 
 impl AsyncTokioStream for Encrypted {
@@ -287,6 +297,9 @@ impl AsyncWrite for Encrypted {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        if self.fence.as_ref().is_some_and(|fence| !fence.is_open()) {
+            return Poll::Ready(Err(io::Error::other("it is not ours to send any more")));
+        }
         Pin::new(&mut self.inner).poll_write(context, bytes)
     }
 

@@ -55,7 +55,7 @@ impl Reader<'_> {
                 }
                 _ => contents.found.push(self.block(
                     block,
-                    bytes,
+                    &bytes,
                     curve.as_ref().map(|c| c.as_slice()),
                 )),
             }
@@ -74,13 +74,13 @@ impl Reader<'_> {
         Ok(contents)
     }
 
-    fn block(&self, block: &Block<'_>, bytes: Zeroizing<Vec<u8>>, curve: Option<&[u8]>) -> Found {
-        let labelled = |kind| self.labelled(block, kind, &bytes, curve);
+    fn block(&self, block: &Block<'_>, bytes: &Zeroizing<Vec<u8>>, curve: Option<&[u8]>) -> Found {
+        let labelled = |kind| self.labelled(block, kind, bytes, curve);
         match block.label.as_str() {
             "CERTIFICATE" | "X509 CERTIFICATE" => labelled(Kind::Certificate),
             // What OpenSSL trusts it for stands behind it.
             "TRUSTED CERTIFICATE" => {
-                let certificate = Element::first(&bytes)
+                let certificate = Element::first(bytes)
                     .map_err(|_| Refusal::damaged("TRUSTED CERTIFICATE"))
                     .and_then(|(first, _)| certificate(first.whole));
                 entry(block, certificate)
@@ -94,7 +94,7 @@ impl Reader<'_> {
             "RSA PRIVATE KEY" => self.openssl(block, bytes, private::from_pkcs1),
             "EC PRIVATE KEY" => self.openssl(block, bytes, |der| private::from_sec1(der, curve)),
             "DSA PRIVATE KEY" => labelled(Kind::DsaPrivateKey),
-            "ANY PRIVATE KEY" => match super::classify::kind(&bytes) {
+            "ANY PRIVATE KEY" => match super::classify::kind(bytes) {
                 Some(kind) => labelled(kind),
                 None => entry(block, Err(Refusal::damaged("ANY PRIVATE KEY"))),
             },
@@ -125,14 +125,14 @@ impl Reader<'_> {
     fn openssl(
         &self,
         block: &Block<'_>,
-        bytes: Zeroizing<Vec<u8>>,
+        bytes: &Zeroizing<Vec<u8>>,
         read: impl Fn(&[u8]) -> Result<PrivateKey, Refusal>,
     ) -> Found {
         if block.header("Proc-Type").is_none() {
-            if matches!(super::classify::kind(&bytes), Some(kind) if kind == Kind::PrivateKeyInfo) {
-                return self.labelled(block, Kind::PrivateKeyInfo, &bytes, None);
+            if matches!(super::classify::kind(bytes), Some(kind) if kind == Kind::PrivateKeyInfo) {
+                return self.labelled(block, Kind::PrivateKeyInfo, bytes, None);
             }
-            return entry(block, read(&bytes).map(Object::Key));
+            return entry(block, read(bytes).map(Object::Key));
         }
         let dek = block.header("DEK-Info").and_then(dek_info);
         let (cipher, iv) = match dek {
@@ -155,7 +155,7 @@ impl Reader<'_> {
             }),
             Some(secret) => {
                 let key = kdf::bytes_to_key(secret.utf8(), &iv[..8], cipher.key_length());
-                cipher.decrypt(&key, &iv, &bytes).and_then(|plain| {
+                cipher.decrypt(&key, &iv, bytes).and_then(|plain| {
                     match super::classify::kind(&plain) {
                         Some(Kind::RsaPrivateKey | Kind::EcPrivateKey) => read(&plain),
                         _ => Err(Refusal::WrongPassphrase { or_damaged: true }),

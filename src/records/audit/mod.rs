@@ -61,7 +61,7 @@ impl Log {
 impl Records {
     /// Writes a batch, and what it tells: all of it, durably, or nothing.
     pub fn commit(&self, author: &Author, at: Timestamp, batch: Batch) -> Result<(), RecordsError> {
-        let (transaction, graves, told) = batch.into_parts();
+        let (transaction, graves, told) = self.with_outlook(batch)?.into_parts();
         if told.is_empty() {
             return self.transact(transaction, &graves);
         }

@@ -68,6 +68,10 @@ impl BackupRecipients {
             Self::Recipients(recipients) => {
                 Encryptor::with_recipients(recipients.iter().map(|recipient| recipient as _))
             }
+            // Nobody has to guess an empty one.
+            Self::Passphrase(passphrase) if passphrase.is_empty() => {
+                return Err(BackupError::NoRecipient);
+            }
             Self::Passphrase(passphrase) => {
                 let mut recipient = scrypt::Recipient::new(secret(passphrase));
                 recipient.set_work_factor(WORK);

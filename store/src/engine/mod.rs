@@ -6,6 +6,11 @@
 
 mod applied;
 mod contain;
+pub(crate) mod database;
+pub(crate) mod leadership;
+pub(crate) mod lease;
+#[cfg(feature = "postgres")]
+pub(crate) mod postgres;
 mod redb;
 mod rescue;
 mod sled;
@@ -17,13 +22,14 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use self::leadership::Leadership;
 use self::redb::RedbEngine;
 use self::sled::SledEngine;
 
 /// The engine's directory inside a store's.
 pub(crate) const ENGINE_DIR: &str = "engine";
 
-/// Which embedded engine keeps the records of a store. Chosen when the store is made.
+/// What keeps the records of a store. Chosen when the store is made.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -33,23 +39,26 @@ pub enum EngineKind {
     Redb,
     /// sled: a log-structured tree. See [`caveat`](Self::caveat).
     Sled,
+    /// PostgreSQL: a database that several machines share, of which one leads. Which database is
+    /// told by [`Database::name_in`](crate::Database::name_in).
+    Postgres,
 }
 
 impl EngineKind {
     /// Every engine there is.
-    pub const ALL: [Self; 2] = [Self::Redb, Self::Sled];
+    pub const ALL: [Self; 3] = [Self::Redb, Self::Sled, Self::Postgres];
 
     /// What an operator should know before trusting this engine with keys that cannot be made
     /// again; to be shown when a store is made.
     #[must_use]
     pub fn caveat(self) -> Option<&'static str> {
         match self {
-            Self::Redb => None,
+            Self::Redb | Self::Postgres => None,
             Self::Sled => Some(
-                "sled survives the death of the process, but not every power cut: its own flush never \
-                 calls fsync, and even with each flush on disk 61 of 200 simulated power cuts left a \
-                 store that did not open (redb: none of 120). Prefer redb for keys that cannot be \
-                 made again, and keep backups",
+                "sled is kept sound by what countersign does around it (an fsync of its own after each \
+                 batch, unfinished snapshots removed, room looked for before it opens its files), and \
+                 one damaged byte of its log makes everything after it unreadable: the store is then \
+                 refused as a whole. Prefer redb for keys that cannot be made again, and keep backups",
             ),
         }
     }
@@ -58,14 +67,20 @@ impl EngineKind {
         match self {
             Self::Redb => "redb",
             Self::Sled => "sled",
+            Self::Postgres => "postgres",
         }
     }
 
-    /// Makes a new, empty engine in `dir`, a private directory that exists and is empty.
+    /// Makes a new, empty engine in `dir`, a private directory that exists and is empty; or in the
+    /// database that is named there.
     pub(crate) fn create(self, dir: &Path) -> Result<Box<dyn Engine>, EngineError> {
         Ok(match self {
             Self::Redb => Box::new(RedbEngine::create(dir)?),
             Self::Sled => Box::new(SledEngine::open(dir)?),
+            #[cfg(feature = "postgres")]
+            Self::Postgres => Box::new(crate::shared::create_engine(dir)?),
+            #[cfg(not(feature = "postgres"))]
+            Self::Postgres => return Err(EngineError::NotBuilt { engine: self }),
         })
     }
 
@@ -74,6 +89,10 @@ impl EngineKind {
         Ok(match self {
             Self::Redb => Box::new(RedbEngine::open(dir)?),
             Self::Sled => Box::new(SledEngine::open(dir)?),
+            #[cfg(feature = "postgres")]
+            Self::Postgres => Box::new(crate::shared::open_engine(dir)?),
+            #[cfg(not(feature = "postgres"))]
+            Self::Postgres => return Err(EngineError::NotBuilt { engine: self }),
         })
     }
 }
@@ -86,7 +105,7 @@ impl fmt::Display for EngineKind {
 
 /// There is no engine of this name.
 #[derive(Debug, thiserror::Error)]
-#[error("there is no engine {name:?}: choose redb or sled")]
+#[error("there is no engine {name:?}: choose redb, sled or postgres")]
 pub struct UnknownEngine {
     name: String,
 }
@@ -137,6 +156,16 @@ pub(crate) trait Engine: Reader {
     /// What is there now, for as long as the answer is kept, whatever is applied meanwhile; `None`
     /// from an engine that cannot do this: then the caller sees to it that nothing is.
     fn snapshot(&self) -> Result<Option<Box<dyn Reader + '_>>, EngineError>;
+
+    /// Whether it is still ours, for an engine that may pass to somebody else.
+    fn leadership(&self) -> Option<Leadership> {
+        None
+    }
+
+    /// Makes the header known to the others with whom this engine is shared.
+    fn publish_header(&self, _text: &[u8]) -> Result<(), EngineError> {
+        Ok(())
+    }
 }
 
 /// Where a page begins.
@@ -148,11 +177,26 @@ fn first<'k>(prefix: &'k [u8], after: Option<&'k [u8]>) -> (Bound<&'k [u8]>, Bou
     (from, Bound::Unbounded)
 }
 
+/// Refuses a key that does not come after the one before it. Whoever goes on from the last key of a
+/// page would go round in circles in a tree whose damaged key says something else.
+fn ascends(before: Option<&[u8]>, key: &[u8]) -> Result<(), EngineError> {
+    if before.is_some_and(|before| before >= key) {
+        return Err(EngineError::OutOfOrder);
+    }
+    Ok(())
+}
+
 /// A key and its value, as found in an engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Stored {
     pub(crate) key: Vec<u8>,
     pub(crate) value: Vec<u8>,
+}
+
+impl Stored {
+    fn key(&self) -> &[u8] {
+        &self.key
+    }
 }
 
 /// A change to one key: its new value, or none.
@@ -183,6 +227,21 @@ pub enum EngineError {
     /// The engine's files could not be handled.
     #[error(transparent)]
     Files(#[from] crate::Error),
+    /// This program was built without it.
+    #[error(
+        "this program was built without the engine {engine}: build it with the feature of that name"
+    )]
+    NotBuilt {
+        /// Which engine.
+        engine: EngineKind,
+    },
+    /// The database refused or failed, or somebody else leads.
+    #[cfg(feature = "postgres")]
+    #[error(transparent)]
+    Postgres(#[from] postgres::PostgresError),
+    /// A key was found where it cannot be.
+    #[error("its keys are not in order, it is damaged: restore it from a backup")]
+    OutOfOrder,
     /// The engine gave up on what it found.
     #[error("{file} is damaged, the engine gave up on it with {said:?}: restore it from a backup")]
     Panicked {
@@ -197,4 +256,19 @@ pub enum EngineError {
     /// sled refused or failed.
     #[error(transparent)]
     Sled(::sled::Error),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_does_not_ascend_ends_the_reading() {
+        assert!(ascends(None, b"a").is_ok());
+        assert!(ascends(Some(b"a"), b"b").is_ok());
+        for key in [b"a", b"b"] {
+            let refused = ascends(Some(b"b"), key);
+            assert!(matches!(refused, Err(EngineError::OutOfOrder)));
+        }
+    }
 }

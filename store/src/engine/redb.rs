@@ -4,6 +4,7 @@
 //! here, before the next write; until it succeeds, reads go on from what is on the disk
 //! (`rescue`).
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock};
 
@@ -11,7 +12,7 @@ use redb::{Builder, Database, Durability, ReadOnlyTable, ReadableDatabase, Table
 
 use super::contain::{contain, discard};
 use super::rescue::{Rescue, forget_cached};
-use super::{Change, Engine, EngineError, Reader, Stored, first};
+use super::{Change, Engine, EngineError, Reader, Stored, ascends, first};
 use crate::files::{IoContext, create_private};
 
 const FILE: &str = "store.redb";
@@ -19,6 +20,11 @@ const TABLE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("sealed");
 
 /// redb would take up to a gibibyte; a store of keys is read rarely and is small.
 const CACHE_BYTES: usize = 16 * 1024 * 1024;
+
+/// Up to this size a file is checked as a whole when it is opened. redb trusts its own tables of
+/// free pages, and gives up on damage to them so that no panic can be contained: the process would
+/// end. In a larger file that stays possible: opening must not take longer the more there is.
+const CHECKED_BYTES: u64 = 4 * 1024 * 1024;
 
 pub(super) struct RedbEngine {
     path: PathBuf,
@@ -135,6 +141,7 @@ impl Reader for View {
             if found.len() == limit || !key.value().starts_with(prefix) {
                 break;
             }
+            ascends(found.last().map(Stored::key).or(after), key.value())?;
             found.push(Stored {
                 key: key.value().to_vec(),
                 value: value.value().to_vec(),
@@ -238,6 +245,8 @@ fn commit(database: &Database, changes: &[Change]) -> Result<(), EngineError> {
     transaction
         .set_durability(Durability::Immediate)
         .map_err(fault)?;
+    // Without it, opening after an unclean end reads the whole file. It costs a second sync.
+    transaction.set_quick_repair(true);
     {
         let mut table = transaction.open_table(TABLE).map_err(fault)?;
         for Change { key, value } in changes {
@@ -251,7 +260,12 @@ fn commit(database: &Database, changes: &[Change]) -> Result<(), EngineError> {
 }
 
 fn open(path: &Path) -> Result<Database, EngineError> {
-    contain(path, || builder().open(path).map_err(fault))
+    let length = fs::metadata(path).while_trying("inspect", path)?.len();
+    contain(path, || {
+        let mut builder = builder();
+        builder.set_check_integrity_on_open(length <= CHECKED_BYTES);
+        builder.open(path).map_err(fault)
+    })
 }
 
 fn builder() -> Builder {

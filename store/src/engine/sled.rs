@@ -24,7 +24,7 @@ use sled::{Batch, Config, Db};
 
 use super::applied::{APPLIED_KEY, Applied};
 use super::contain::{contain, discard};
-use super::{Change, Engine, EngineError, Reader, Stored, first};
+use super::{Change, Engine, EngineError, Reader, Stored, ascends, first};
 use crate::files::{IoContext, make_private};
 
 const CACHE_BYTES: u64 = 16 * 1024 * 1024;
@@ -137,6 +137,7 @@ impl Open {
             if found.len() == limit || !key.starts_with(prefix) {
                 break;
             }
+            ascends(found.last().map(Stored::key).or(after), &key)?;
             // This one is ours, and not the caller's.
             if *key != *APPLIED_KEY && hidden.is_none_or(|hidden| !hidden.contains_key(&*key)) {
                 found.push(Stored {

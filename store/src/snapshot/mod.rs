@@ -7,6 +7,7 @@
 mod reads;
 
 use std::ops::{Bound, ControlFlow};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, RwLockReadGuard};
 
 pub use reads::Label;
@@ -116,6 +117,7 @@ impl<'s> Snapshot<'s> {
     }
 
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        self.inner.reads.fetch_add(1, Ordering::Relaxed);
         self.reader()
             .get(key)
             .map_err(|source| self.inner.failed_to("read", source))
@@ -134,6 +136,9 @@ impl<'s> Snapshot<'s> {
     /// The values that entries point to, as they are stored.
     pub(crate) fn values(&self, entries: &[index::Entry]) -> Result<Vec<Option<Vec<u8>>>> {
         let keys: Vec<_> = entries.iter().map(|e| value_key(&e.to.id)).collect();
+        self.inner
+            .reads
+            .fetch_add(keys.len() as u64, Ordering::Relaxed);
         self.reader()
             .get_many(&keys)
             .map_err(|source| self.inner.failed_to("read", source))

@@ -4,7 +4,7 @@ use std::ops::{Bound, RangeBounds};
 
 use super::{Snapshot, last_sequence, unparsable};
 use crate::error::Result;
-use crate::index::key::{self, after_prefix};
+use crate::index::key::{self};
 use crate::index::{Group, Member, Span, tree};
 use crate::store::Store;
 use crate::vault::{Entry, Record};
@@ -101,10 +101,27 @@ impl Snapshot<'_> {
     /// # Errors
     /// [`Error::Damaged`](crate::Error::Damaged), naming a node of the index; [`Error::Engine`](crate::Error::Engine).
     pub fn count(&self, collection: &str) -> Result<u64> {
-        let prefix = key::collection_prefix(collection);
-        let before = tree::rank(self, self.top()?, &prefix)?;
-        let through = tree::rank(self, self.top()?, &after_prefix(&prefix))?;
-        Ok(through - before)
+        self.count_range(collection, ..)
+    }
+
+    /// How many records of a collection have ids within `ids`. None of them is read.
+    ///
+    /// # Errors
+    /// As [`count`](Self::count).
+    pub fn count_range<'i>(&self, collection: &str, ids: impl RangeBounds<&'i str>) -> Result<u64> {
+        let Span { from, to } = span_of(collection, &ids);
+        let top = self.top()?;
+        let before = match from {
+            Bound::Included(key) => tree::rank(self, top, &key)?,
+            Bound::Excluded(key) => tree::rank(self, top, &[&key[..], &[0]].concat())?,
+            Bound::Unbounded => 0,
+        };
+        let through = match to {
+            Bound::Included(key) => tree::rank(self, top, &[&key[..], &[0]].concat())?,
+            Bound::Excluded(key) => tree::rank(self, top, &key)?,
+            Bound::Unbounded => top.map_or(0, |top| top.count),
+        };
+        Ok(through.saturating_sub(before))
     }
 
     /// Every event of a journal in order. A journal that was never written is empty.
@@ -239,6 +256,14 @@ impl Store {
     /// As there.
     pub fn count(&self, collection: &str) -> Result<u64> {
         self.snapshot()?.count(collection)
+    }
+
+    /// See [`Snapshot::count_range`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn count_range<'i>(&self, collection: &str, ids: impl RangeBounds<&'i str>) -> Result<u64> {
+        self.snapshot()?.count_range(collection, ids)
     }
 
     /// See [`Snapshot::journal`].

@@ -18,6 +18,7 @@ for_each_engine!(
     a_backup_is_taken_of_whole_stores_only,
     a_restored_store_holds_what_was_backed_up_and_goes_on_counting,
     any_altered_byte_is_found_before_the_end,
+    a_backup_is_as_of_one_instant_while_others_write,
     what_was_cut_off_or_added_is_found,
     a_store_that_is_half_full_neither_opens_nor_takes_a_place,
     the_old_store_is_kept_when_another_takes_its_place,
@@ -113,6 +114,50 @@ fn a_restored_store_holds_what_was_backed_up_and_goes_on_counting(engine: Engine
     );
     assert!(restored.transactions().unwrap() > 1_000);
     assert_eq!(restored.verify().unwrap().damage, []);
+}
+
+fn a_backup_is_as_of_one_instant_while_others_write(engine: EngineKind) {
+    let fixture = Fixture::new(engine);
+    let (recipients, identity) = keys();
+    fixture.store().lineage().unwrap();
+    let writer = fixture.store().clone();
+    let (stop, stopped) = std::sync::mpsc::channel::<()>();
+    let writing = std::thread::spawn(move || {
+        let mut number = 0_u32;
+        while stopped.try_recv().is_err() {
+            number += 1;
+            let bytes = number.to_string().into_bytes();
+            let mut transaction = Transaction::new();
+            transaction
+                .put("first", "a", bytes.clone(), Expect::Any)
+                .put("last", "z", bytes.clone(), Expect::Any)
+                .append("story", bytes);
+            writer.transact(transaction).unwrap();
+        }
+    });
+    for _ in 0..20 {
+        let bytes = taken(&fixture, &recipients);
+        let mut values = Vec::new();
+        let mut events = 0;
+        for item in read(&bytes, &identity).unwrap() {
+            match item {
+                Item::Record { collection, record } if collection != "store" => {
+                    values.push(String::from_utf8(record.bytes.to_vec()).unwrap());
+                }
+                Item::Record { .. } => {}
+                Item::Entry { .. } => events += 1,
+            }
+        }
+        // Every transaction wrote the same into both, and one event: they are all of one instant.
+        let expected = (events > 0).then(|| events.to_string());
+        assert!(
+            values.iter().all(|value| Some(value) == expected.as_ref()),
+            "{values:?} {events}"
+        );
+        assert_eq!(values.len(), if events > 0 { 2 } else { 0 });
+    }
+    stop.send(()).unwrap();
+    writing.join().unwrap();
 }
 
 fn any_altered_byte_is_found_before_the_end(engine: EngineKind) {
@@ -271,6 +316,9 @@ fn a_backup_opens_for_those_it_was_made_for_and_nobody_else() {
         Err(BackupError::OtherKind { passphrase: false })
     ));
 
+    let nothing = BackupRecipients::Passphrase(words(""));
+    let refused = fixture.store().backup(Vec::new(), &nothing, &taking());
+    assert!(matches!(refused, Err(BackupError::NoRecipient)));
     let bytes = taken(
         &fixture,
         &BackupRecipients::Passphrase(words("five or six words")),

@@ -1,6 +1,6 @@
 //! What every engine must do, below any sealing.
 
-use super::for_each_engine;
+use super::{Room, for_each_engine};
 use crate::engine::{Change, Engine, EngineKind, Stored};
 
 for_each_engine!(
@@ -33,7 +33,7 @@ fn all(engine: &dyn Engine, prefix: &[u8]) -> Vec<Stored> {
 }
 
 fn a_batch_is_there_after_reopening(kind: EngineKind) {
-    let dir = tempfile::tempdir().unwrap();
+    let (dir, _room) = Room::for_engine(kind);
     let engine = kind.create(dir.path()).unwrap();
     engine.apply(&[put(b"a", b"1"), put(b"b", b"2")]).unwrap();
     drop(engine);
@@ -44,14 +44,14 @@ fn a_batch_is_there_after_reopening(kind: EngineKind) {
 }
 
 fn a_batch_may_be_empty(kind: EngineKind) {
-    let dir = tempfile::tempdir().unwrap();
+    let (dir, _room) = Room::for_engine(kind);
     let engine = kind.create(dir.path()).unwrap();
     engine.apply(&[]).unwrap();
     assert_eq!(all(&*engine, b""), []);
 }
 
 fn a_page_is_in_order_and_stays_within_its_prefix(kind: EngineKind) {
-    let dir = tempfile::tempdir().unwrap();
+    let (dir, _room) = Room::for_engine(kind);
     let engine = kind.create(dir.path()).unwrap();
     let last = [0xff, 0xff];
     let batch = [
@@ -72,7 +72,7 @@ fn a_page_is_in_order_and_stays_within_its_prefix(kind: EngineKind) {
 }
 
 fn a_page_goes_on_after_the_one_before(kind: EngineKind) {
-    let dir = tempfile::tempdir().unwrap();
+    let (dir, _room) = Room::for_engine(kind);
     let engine = kind.create(dir.path()).unwrap();
     let values: Vec<_> = (0..10).map(|n| stored(&[b'p', n], &[n])).collect();
     let mut batch: Vec<_> = values.iter().map(|v| put(&v.key, &v.value)).collect();
@@ -91,7 +91,7 @@ fn a_page_goes_on_after_the_one_before(kind: EngineKind) {
 }
 
 fn many_values_come_in_the_order_asked_for(kind: EngineKind) {
-    let dir = tempfile::tempdir().unwrap();
+    let (dir, _room) = Room::for_engine(kind);
     let engine = kind.create(dir.path()).unwrap();
     engine.apply(&[put(b"a", b"1"), put(b"b", b"2")]).unwrap();
     let keys = [&b"b"[..], b"nothing", b"a", b"b"].map(<[u8]>::to_vec);
@@ -105,7 +105,7 @@ fn many_values_come_in_the_order_asked_for(kind: EngineKind) {
 
 /// Or the engine says that it has none.
 fn a_snapshot_does_not_see_what_comes_after_it(kind: EngineKind) {
-    let dir = tempfile::tempdir().unwrap();
+    let (dir, _room) = Room::for_engine(kind);
     let engine = kind.create(dir.path()).unwrap();
     engine.apply(&[put(b"a", b"1"), put(b"b", b"2")]).unwrap();
     let Some(before) = engine.snapshot().unwrap() else {
@@ -125,7 +125,7 @@ fn a_snapshot_does_not_see_what_comes_after_it(kind: EngineKind) {
 }
 
 fn a_removed_key_is_gone(kind: EngineKind) {
-    let dir = tempfile::tempdir().unwrap();
+    let (dir, _room) = Room::for_engine(kind);
     let engine = kind.create(dir.path()).unwrap();
     engine.apply(&[put(b"a", b"1"), put(b"b", b"2")]).unwrap();
     let remove = |key: &[u8]| Change {
@@ -139,7 +139,7 @@ fn a_removed_key_is_gone(kind: EngineKind) {
 }
 
 fn large_values_come_back_whole(kind: EngineKind) {
-    let dir = tempfile::tempdir().unwrap();
+    let (dir, _room) = Room::for_engine(kind);
     let engine = kind.create(dir.path()).unwrap();
     let large: Vec<u8> = (0..4 * 1024 * 1024_u32).map(|i| (i % 251) as u8).collect();
     engine

@@ -8,6 +8,8 @@ mod journals;
 mod lifecycle;
 mod lost_index;
 mod pages;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod records;
 mod rekeying;
 mod resealing;
@@ -35,6 +37,10 @@ macro_rules! for_each_engine {
         mod sled {
             $(#[test] fn $claim() { super::$claim(crate::EngineKind::Sled); })+
         }
+        #[cfg(feature = "postgres")]
+        mod postgres {
+            $(#[test] fn $claim() { super::$claim(crate::EngineKind::Postgres); })+
+        }
     };
 }
 pub(crate) use for_each_engine;
@@ -44,15 +50,19 @@ struct Fixture {
     // The store closes before its directory is removed.
     store: Option<Store>,
     dir: TempDir,
+    _room: Room,
 }
 
 impl Fixture {
     fn new(engine: EngineKind) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let store = Store::init(&dir.path().join("store"), &passphrase(), &options(engine));
+        let path = dir.path().join("store");
+        let room = Room::for_store(engine, &path);
+        let store = Store::init(&path, &passphrase(), &options(engine));
         Self {
             store: Some(store.unwrap()),
             dir,
+            _room: room,
         }
     }
 
@@ -149,6 +159,36 @@ impl Fixture {
             value,
         };
         self.store().inner.engine.apply(&[change]).unwrap();
+    }
+}
+
+/// What an engine needs beside its directory, for as long as the test goes on.
+#[derive(Default)]
+struct Room {
+    #[cfg(feature = "postgres")]
+    _server: Option<countersign_peers::SharedPostgres>,
+}
+
+impl Room {
+    /// For a store that is to be made in `dir`.
+    fn for_store(kind: EngineKind, dir: &Path) -> Self {
+        match kind {
+            #[cfg(feature = "postgres")]
+            EngineKind::Postgres => Self {
+                _server: Some(postgres::name_schema(dir)),
+            },
+            _ => {
+                let _ = dir;
+                Self::default()
+            }
+        }
+    }
+
+    /// A directory for a bare engine.
+    fn for_engine(kind: EngineKind) -> (TempDir, Self) {
+        let dir = tempfile::tempdir().unwrap();
+        let room = Self::for_store(kind, dir.path());
+        (dir, room)
     }
 }
 

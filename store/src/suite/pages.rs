@@ -58,6 +58,11 @@ fn ranges_keep_to_their_bounds(engine: EngineKind) {
     let after = (Bound::Excluded("b"), Bound::Unbounded);
     assert_eq!(ids(&store.range("x", after, 1).unwrap()), ["ba"]);
     assert_eq!(ids(&store.range("x", "d".."b", 9).unwrap()), [""; 0]);
+    for (ids, count) in [("b".."d", 3), ("".."zz", 5), ("aa".."b", 0), ("d".."b", 0)] {
+        assert_eq!(store.count_range("x", ids).unwrap(), count);
+    }
+    assert_eq!(store.count_range("x", ..="b").unwrap(), 2);
+    assert_eq!(store.count_range("x", after).unwrap(), 3);
     let labels = store.labels("x", "b".."c", 9).unwrap();
     let labels: Vec<_> = labels.iter().map(|l| (&*l.id, l.version)).collect();
     assert_eq!(labels, [("b", 1), ("ba", 1)]);

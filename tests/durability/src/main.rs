@@ -3,7 +3,7 @@
 //! ```text
 //! countersign-durability work STORE KEY-FILE ENGINE COUNT
 //! countersign-durability serve DIRECTORY ENGINE
-//! countersign-durability powercut ENGINE TRANSACTIONS MOMENTS DRAWS SEED
+//! countersign-durability powercut ENGINE TRANSACTIONS MOMENTS DRAWS SEED [without-syncs]
 //! countersign-durability flip ENGINE STRIDE SEED
 //! ```
 
@@ -28,7 +28,7 @@ fn main() -> ExitCode {
         ["serve", dir, engine] => serve(Path::new(dir), engine),
         ["powercut", engine, rest @ ..] => cut(engine, rest),
         ["flip", engine, rest @ ..] => flips(engine, rest),
-        _ => Err("usage: work STORE KEY-FILE ENGINE COUNT | powercut ENGINE TRANSACTIONS MOMENTS DRAWS SEED | flip ENGINE STRIDE SEED".into()),
+        _ => Err("usage: work STORE KEY-FILE ENGINE COUNT | powercut ENGINE TRANSACTIONS MOMENTS DRAWS SEED [without-syncs] | flip ENGINE STRIDE SEED".into()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -70,14 +70,16 @@ fn serve(dir: &Path, engine: &str) -> Result<(), Box<dyn Error>> {
 }
 
 fn cut(engine: &str, rest: &[&str]) -> Result<(), Box<dyn Error>> {
-    let [transactions, moments, draws, seed] = rest else {
-        return Err("four numbers are needed: TRANSACTIONS MOMENTS DRAWS SEED".into());
+    let ([transactions, moments, draws, seed], unsynced) = match rest {
+        [numbers @ .., "without-syncs"] => (<&[&str; 4]>::try_from(numbers)?, Some("db")),
+        numbers => (<&[&str; 4]>::try_from(numbers)?, None),
     };
     let extent = powercut::Extent {
         transactions: parsed(transactions)?,
         moments: parsed(moments)?,
         draws: parsed(draws)?,
         seed: parsed(seed)?,
+        unsynced,
     };
     let engine: EngineKind = engine.parse()?;
     let home = tempfile::tempdir()?;

@@ -22,6 +22,9 @@ pub struct Extent {
     pub draws: u32,
     /// What all randomness follows from.
     pub seed: u64,
+    /// Syncs of files of this name are taken for not having happened: what a program would be that
+    /// leaves them out.
+    pub unsynced: Option<&'static str>,
 }
 
 /// Records `program work …`, which keeps a store busy in `root`/store, then cuts.
@@ -42,7 +45,10 @@ pub fn run(
         .arg(key)
         .arg(engine.to_string())
         .arg(extent.transactions.to_string());
-    let recording = record(&mut command, root)?;
+    let mut recording = record(&mut command, root)?;
+    if let Some(name) = extent.unsynced {
+        recording.forget_syncs_of(name);
+    }
     cut_everywhere(&recording, key, engine, extent).map_err(|source| RecordError::Io {
         operation: "judge images of",
         path: root.to_owned(),

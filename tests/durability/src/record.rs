@@ -93,6 +93,29 @@ pub struct Recording {
     pub hints: usize,
 }
 
+impl Recording {
+    /// What would have happened without the syncs of the files of this name.
+    pub fn forget_syncs_of(&mut self, name: &str) {
+        let mut nodes = Vec::new();
+        for step in &self.steps {
+            if let Step::Made {
+                name: made, node, ..
+            } = step
+                && made == name
+            {
+                nodes.push(*node);
+            }
+        }
+        for step in &mut self.steps {
+            if let Step::Synced { node, covers } = step
+                && nodes.contains(node)
+            {
+                *covers = 0;
+            }
+        }
+    }
+}
+
 /// Why there is no recording.
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs, reason = "each text says it")]

@@ -15,7 +15,7 @@ use super::{Drive, World};
 const LOG: &str = "daemon.log";
 
 /// A running daemon; killed when dropped.
-pub(super) struct DaemonProcess(Child);
+pub(super) struct DaemonProcess(pub(super) Child);
 
 impl Drop for DaemonProcess {
     fn drop(&mut self) {

@@ -3,14 +3,16 @@
 mod connector;
 mod daemon;
 mod office;
+mod pair;
 mod partner;
 mod plan;
 mod run;
 
 pub(crate) use connector::{Load, MARK};
 pub(crate) use office::Office;
+pub(crate) use pair::{LEFT, RIGHT};
 pub(crate) use partner::{Letter, pem_blocks, sha1, sha256, sha256_of};
-pub(crate) use plan::{Drive, Plan};
+pub(crate) use plan::{Drive, Plan, Shared};
 pub(crate) use run::{Outcome, phase};
 
 use std::{
@@ -21,7 +23,8 @@ use std::{
 };
 
 use countersign_peers::{
-    Algorithm, Authority, Clients, Gateway, Identity, Nginx, Purpose, Request, TlsVersions,
+    Algorithm, Authority, Clients, Gateway, Identity, Nginx, PASSWORD, Purpose, Request,
+    TlsVersions,
 };
 use daemon::DaemonProcess;
 use tempfile::TempDir;
@@ -35,6 +38,9 @@ pub(crate) const DESTINATION: &str = "acme/production";
 pub(crate) struct World {
     // Dropped in this order: whoever writes into a directory before the directory.
     daemon: RefCell<Option<DaemonProcess>>,
+    pair: RefCell<pair::Daemons>,
+    /// The machine at which commands are run, when there are two.
+    machine: Cell<&'static str>,
     /// The partner's gateway.
     pub(crate) gateway: Nginx,
     /// The partner's mail server.
@@ -71,6 +77,8 @@ impl World {
         };
         let world = Self {
             daemon: RefCell::new(None),
+            pair: RefCell::default(),
+            machine: Cell::new(LEFT),
             gateway: Nginx::start(gateway),
             office,
             contact: Authority::root("People of Acme").issue(&Request {
@@ -187,9 +195,18 @@ impl World {
         self.file("mail-root.pem", self.office.root_pem());
         self.file("contact.pem", self.contact.certificate_pem());
         self.file("policies/quick.toml", &self.plan.policy);
-        let text = self
-            .plan
-            .configuration(self.gateway.addr(), self.office.addr());
-        self.file("countersign.toml", text);
+        let configure = |file: &str, machine: &str| {
+            let text = self
+                .plan
+                .configuration(self.gateway.addr(), self.office.addr(), machine);
+            self.file(file, text);
+        };
+        if self.plan.shared.is_some() {
+            self.file("database.password", PASSWORD);
+            configure("left.toml", LEFT);
+            configure("right.toml", RIGHT);
+        } else {
+            configure("countersign.toml", LEFT);
+        }
     }
 }

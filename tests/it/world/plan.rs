@@ -54,6 +54,20 @@ pub(crate) enum Drive {
     Cron,
     /// The same, and every run is killed at its first append to a journal.
     Killed,
+    /// The daemons of two machines that share a store.
+    #[cfg_attr(not(feature = "fault-injection"), allow(dead_code))]
+    Pair,
+}
+
+/// A store in a database, for the machines `left` and `right`.
+#[derive(Clone, Debug)]
+pub(crate) struct Shared {
+    /// The host, as the configuration names it.
+    pub(crate) host: String,
+    /// Its port.
+    pub(crate) port: u16,
+    /// More lines of `[store.postgres]`.
+    pub(crate) more: String,
 }
 
 /// What is configured. Change what matters, then make a world of it.
@@ -77,6 +91,8 @@ pub(crate) struct Plan {
     pub(crate) connectors: String,
     /// The text of the policy `quick`.
     pub(crate) policy: String,
+    /// Where the store lies, if two machines share it.
+    pub(crate) shared: Option<Shared>,
 }
 
 impl Default for Plan {
@@ -91,6 +107,7 @@ impl Default for Plan {
             encrypted: true,
             connectors: Self::connector("poller", "kind = \"socket\""),
             policy: POLICY.to_owned(),
+            shared: None,
         }
     }
 }
@@ -130,8 +147,36 @@ impl Plan {
         ]
     }
 
-    /// The text of `countersign.toml`.
-    pub(crate) fn configuration(&self, gateway: SocketAddr, mail: SocketAddr) -> String {
+    /// What is said about the store of a machine.
+    fn store(&self, machine: &str) -> String {
+        let Some(Shared { host, port, more }) = &self.shared else {
+            return "[store]\npath = \"store\"\nkey-file = \"store.key\"".to_owned();
+        };
+        format!(
+            r#"
+[store]
+path = "{machine}-store"
+key-file = "store.key"
+engine = "postgres"
+[store.postgres]
+host = "{host}"
+port = {port}
+password-file = "database.password"
+machine = "{machine}"
+{more}
+[daemon]
+runtime = "{machine}-run"
+"#
+        )
+    }
+
+    /// The text of `countersign.toml`, of the machine of this name if there are several.
+    pub(crate) fn configuration(
+        &self,
+        gateway: SocketAddr,
+        mail: SocketAddr,
+        machine: &str,
+    ) -> String {
         let own = match self.issuer {
             "local-ca" => String::new(),
             kind => {
@@ -140,9 +185,7 @@ impl Plan {
         };
         format!(
             r#"
-[store]
-path = "store"
-key-file = "store.key"
+{store}
 [ops]
 name = "Align Ops"
 organization = "Align"
@@ -175,6 +218,7 @@ tls13 = {tls13}
 resolve = ["{gateway}"]
 {connectors}
 "#,
+            store = self.store(machine),
             mail_port = mail.port(),
             contact = self.contact,
             certificate = if self.encrypted {

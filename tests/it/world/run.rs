@@ -48,7 +48,18 @@ impl Outcome {
 impl World {
     /// The program with arguments, in the installation's directory.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
+        let program = env!("CARGO_BIN_EXE_countersign");
+        let mut command = if self.plan.drive == Drive::Pair {
+            // A daemon that was stopped takes requests, and answers none.
+            let mut patient = Command::new("timeout");
+            patient.args(["--signal=KILL", "20", program]);
+            patient
+        } else {
+            Command::new(program)
+        };
+        if self.plan.shared.is_some() {
+            command.args(["--config", &format!("{}.toml", self.machine.get())]);
+        }
         command
             .args(arguments)
             .current_dir(self.path(""))
@@ -113,6 +124,11 @@ impl World {
         match self.plan.drive {
             Drive::Daemon | Drive::Cron => self.run_with(arguments, input, &[]),
             Drive::Killed => self.run_killed(arguments, input),
+            Drive::Pair => eventually("one of the machines answers", || {
+                self.tend_pair();
+                let outcome = self.run_with(arguments, input, &[]);
+                Some(outcome).filter(|outcome| matches!(outcome.code, Some(0 | 1)))
+            }),
             // It may die over the request, which may have been carried out; and so may the program that finds no
             // daemon and does it itself.
             Drive::DyingDaemon => eventually("somebody lives to answer", || {
@@ -136,6 +152,7 @@ impl World {
         match self.plan.drive {
             Drive::Daemon => {}
             Drive::DyingDaemon => self.revive_daemon(),
+            Drive::Pair => self.tend_pair(),
             Drive::Cron | Drive::Killed => {
                 let outcome = self.drive(&["renew"], b"");
                 assert!(matches!(outcome.code, Some(0 | 4)), "{outcome:#?}");
@@ -147,7 +164,7 @@ impl World {
     #[track_caller]
     pub(crate) fn ok(&self, arguments: &[&str]) -> Outcome {
         let outcome = match self.plan.drive {
-            Drive::DyingDaemon => self.drive(arguments, b""),
+            Drive::DyingDaemon | Drive::Pair => self.drive(arguments, b""),
             _ => self.run(arguments),
         };
         outcome.expect(0)

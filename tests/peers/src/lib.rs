@@ -21,6 +21,7 @@ mod openssl_server;
 mod pki;
 mod pkilint;
 mod postfix;
+mod postgres;
 mod process;
 mod standin;
 
@@ -34,4 +35,5 @@ pub use openssl_server::OpensslServer;
 pub use pki::{Algorithm, Authority, Purpose, Request, Validity};
 pub use pkilint::{Finding, Severity, lint_certificate, lint_crl};
 pub use postfix::{Postfix, SmtpTls};
+pub use postgres::{DATABASE, PASSWORD, Postgres, ROLE, SharedPostgres};
 pub use process::{Port, eventually};

@@ -1,0 +1,281 @@
+//! Stores as they are after years: many identities, each with a certificate, a key and a rotation that came to its
+//! end. The records are the real ones, written by the real code; what is the same in all of them is the key pair and
+//! the certificate, of which there are but a few.
+
+// Whoever measures wants to know at once when something is not as it should be.
+#![allow(clippy::unwrap_used)]
+
+pub mod issuing;
+
+use std::path::Path;
+
+use countersign::{
+    model::{
+        Generation, GenerationNumber, HexBytes, Identity, IdentityName, KeyAlgorithm, KeyOrigin,
+        KeyState, Lapse, Slots, SubjectRequest, Validity,
+        audit::{Actor, ActorKind, Author, Claims},
+        rotation::{Event, RotationId},
+    },
+    pki::{self, CertificateAuthority, PrivateKey, Profile},
+    records::{Batch, EngineKind, KeyFile, Records, Unlock, Versioned},
+    service::system_clock,
+};
+use jiff::Timestamp;
+use serde_json::json;
+
+/// The policy that every identity is under.
+pub const POLICY: &str = "partner-pins";
+
+/// How many identities are written in one transaction.
+const BATCH: usize = 1_000;
+
+/// Certificates end between so many days from now, so that none is due.
+const ENDS: std::ops::Range<i64> = 200..600;
+
+/// Who writes all this.
+pub fn author() -> Author {
+    Author::new(Actor {
+        by: ActorKind::Command,
+        uid: 0,
+        gid: 0,
+        pid: None,
+        login: None,
+        claims: Claims::default(),
+    })
+}
+
+/// What time it is.
+pub fn now() -> Timestamp {
+    system_clock().now()
+}
+
+/// The secret beside a store: a key file, so that no key derivation is measured.
+pub fn secret(home: &Path) -> Unlock {
+    let path = home.join("store.key");
+    Unlock::KeyFile(if path.exists() {
+        KeyFile::read(&path).unwrap()
+    } else {
+        KeyFile::generate(&path).unwrap()
+    })
+}
+
+/// Opens the store of a populated home.
+pub fn open(home: &Path) -> Records {
+    Records::open(&home.join("store"), &secret(home)).unwrap()
+}
+
+/// The name of an identity.
+pub fn name(number: usize) -> IdentityName {
+    format!("identity-{number:07}").parse().unwrap()
+}
+
+/// Makes a store of so many identities below `home`.
+pub fn populate(home: &Path, count: usize, now: Timestamp) {
+    let records = Records::init(&home.join("store"), &secret(home), EngineKind::Redb, now).unwrap();
+    let models = Models::new(now);
+    let author = author();
+    for first in (0..count).step_by(BATCH) {
+        let mut batch = Batch::new();
+        for number in first..count.min(first + BATCH) {
+            batch = models.put(batch, number);
+        }
+        records.commit(&author, now, batch).unwrap();
+    }
+}
+
+/// What all identities are made from.
+pub struct Models {
+    now: Timestamp,
+    authority: CertificateAuthority,
+    key: PrivateKey,
+    request: Vec<u8>,
+}
+
+impl Models {
+    /// An authority, and a key with its request.
+    pub fn new(now: Timestamp) -> Self {
+        let validity =
+            |days| Validity::new(Lapse::days(1).before(now), Lapse::days(days).after(now)).unwrap();
+        let serial = || pki::random_serial().unwrap();
+        let algorithm = KeyAlgorithm::EcdsaP256;
+        let root = CertificateAuthority::create_root("Root", algorithm, validity(3650), &serial())
+            .unwrap();
+        let authority = CertificateAuthority::create_issuing(
+            &root,
+            "Issuing",
+            algorithm,
+            validity(3650),
+            &serial(),
+        )
+        .unwrap();
+        let key = PrivateKey::generate(algorithm).unwrap();
+        let request = pki::request::certification_request(&key, &subject(&name(0))).unwrap();
+        Self {
+            now,
+            authority,
+            key,
+            request,
+        }
+    }
+
+    /// Adds an identity with everything that belongs to it.
+    pub fn put(&self, batch: Batch, number: usize) -> Batch {
+        let identity = name(number);
+        let days = ENDS.start + number as i64 % (ENDS.end - ENDS.start);
+        let validity = Validity::new(
+            Lapse::days(1).before(self.now),
+            Lapse::days(days).after(self.now),
+        );
+        let leaf = self
+            .authority
+            .issue(
+                self.key.public_key(),
+                &subject(&identity),
+                validity.unwrap(),
+                &pki::random_serial().unwrap(),
+                &Profile::Client,
+            )
+            .unwrap();
+        self.with(batch, number, &self.key, &self.request, leaf)
+            .new_key(&identity, GenerationNumber::FIRST, self.key.pkcs8())
+    }
+
+    /// Everything but the key.
+    fn with(
+        &self,
+        batch: Batch,
+        number: usize,
+        key: &PrivateKey,
+        request: &[u8],
+        leaf: Vec<u8>,
+    ) -> Batch {
+        let identity = name(number);
+        let facts = pki::inspect(&leaf).unwrap();
+        let mut chain = vec![leaf];
+        chain.extend(self.authority.chain().iter().map(|c| c.to_vec()));
+        let first = GenerationNumber::FIRST;
+        let events = history(&identity, &facts.fingerprint.to_string(), self.now);
+        let id = RotationId {
+            identity: identity.clone(),
+            generation: first,
+        };
+        let batch = batch
+            .identity(&new(Identity {
+                name: identity.clone(),
+                issuer: "ca".parse().unwrap(),
+                policy: POLICY.parse().unwrap(),
+                subject: subject(&identity),
+                key_algorithm: KeyAlgorithm::EcdsaP256,
+                created_at: self.now,
+                slots: Slots {
+                    current: Some(first),
+                    ..Slots::default()
+                },
+                newest: Some(first),
+                rotation: None,
+            }))
+            .generation(&new(Generation {
+                identity: identity.clone(),
+                number: first,
+                key_algorithm: KeyAlgorithm::EcdsaP256,
+                key_id: key.key_id(),
+                key_state: KeyState::Active,
+                origin: KeyOrigin::Made,
+                request: request.to_vec(),
+                chain: chain.into_iter().map(HexBytes).collect(),
+                leaf: Some(facts),
+                created_at: self.now,
+                destroyed_at: None,
+            }));
+        events
+            .iter()
+            .zip(1_u64..)
+            .fold(batch, |batch, (event, number)| {
+                batch.event(&id, number, event)
+            })
+    }
+}
+
+fn new<T>(value: T) -> Versioned<T> {
+    Versioned { version: 0, value }
+}
+
+/// What a certificate of this identity says.
+pub fn subject(identity: &IdentityName) -> SubjectRequest {
+    let host = format!("{identity}.align.example");
+    SubjectRequest {
+        common_name: host.clone(),
+        organization: None,
+        dns_names: vec![host],
+    }
+}
+
+/// The first rotation of an identity, from beginning to end.
+pub fn history(identity: &IdentityName, fingerprint: &str, now: Timestamp) -> Vec<Event> {
+    let there = "acme/production";
+    let step = |name: &str| match name {
+        "prepare" => json!({ "step": name }),
+        "publish" => json!({ "step": name, "connector": "poller" }),
+        _ => json!({ "step": name, "destination": there }),
+    };
+    let mut facts = vec![json!({
+        "fact": "planned", "identity": identity, "from": null, "to": 1, "reason": "initial",
+        "scope": { "destinations": [there], "connectors": { "poller": there } },
+    })];
+    let waived = |gate: &str| {
+        json!({
+            "fact": "waived", "destination": there, "gate": gate, "by": "Olga Ops", "reason": "populated",
+        })
+    };
+    let basis = json!({ "basis": "waived", "by": "Olga Ops", "reason": "populated" });
+    let outputs = [
+        (
+            "prepare",
+            json!({ "output": "prepared", "fingerprint": fingerprint, "not_after": Lapse::days(400).after(now) }),
+        ),
+        (
+            "offer",
+            json!({ "output": "sent", "letter": {
+                "message_id": format!("<offer.1.{identity}@align.example>"), "kind": "offer",
+                "to": ["sec@acme.example"], "encrypted": true, "server_reply": "250 2.0.0 Ok: queued", "at": now,
+            }}),
+        ),
+        ("confirm", json!({ "output": "confirmed", "basis": basis })),
+        ("probe", json!({ "output": "probe-spared", "basis": basis })),
+        (
+            "publish",
+            json!({ "output": "published", "activation": {
+                "connector": "poller", "generation": 1, "fingerprint": fingerprint,
+                "applied": { "type": "reloaded", "outcome": "status 0" }, "at": now,
+            }}),
+        ),
+        ("activate", json!({ "output": "done" })),
+    ];
+    for (name, output) in outputs {
+        match name {
+            "confirm" => facts.push(waived("acknowledgement")),
+            "probe" => facts.push(waived("probe")),
+            _ => {}
+        }
+        facts.push(json!({ "fact": "started", "step": step(name) }));
+        facts.push(json!({ "fact": "succeeded", "step": step(name), "output": output }));
+    }
+    facts
+        .into_iter()
+        .map(|mut fact| {
+            fact["at"] = json!(now);
+            serde_json::from_value(fact).unwrap()
+        })
+        .collect()
+}
+
+/// What was written is what the program itself would have written.
+#[test]
+fn the_history_is_a_possible_one_and_is_over() {
+    let now: Timestamp = "2026-11-24T00:00:00Z".parse().unwrap();
+    let events = history(&name(7), &"07".repeat(32), now);
+    let rotation = countersign::model::rotation::Rotation::replay(&events)
+        .unwrap()
+        .unwrap();
+    assert!(rotation.outcome.is_some(), "{:?}", rotation.phase());
+}

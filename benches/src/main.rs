@@ -1,0 +1,152 @@
+//! `countersign-measure`: makes populated homes, and measures one of them in a process of its own, so that its memory
+//! is that of one opening.
+//!
+//! - `countersign-measure populate HOME N`
+//! - `countersign-measure measure HOME`: one JSON object on stdout
+//! - `countersign-measure issue`: issuing, compared with a bare loop
+
+#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
+
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use countersign::{model::Lapse, records::Batch};
+use countersign_benches::{Models, POLICY, issuing, name, now, open, populate, secret};
+use serde_json::json;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words[..] {
+        ["populate", home, count] => {
+            let home = PathBuf::from(home);
+            std::fs::create_dir_all(&home).unwrap();
+            let began = Instant::now();
+            populate(&home, count.parse().unwrap(), now());
+            println!(
+                "{}",
+                json!({ "populated": count, "seconds": began.elapsed().as_secs_f64() })
+            );
+        }
+        ["measure", home] => measure(Path::new(home)),
+        ["issue"] => issue(),
+        _ => {
+            eprintln!("countersign-measure populate HOME N | measure HOME | issue");
+            std::process::exit(2);
+        }
+    }
+}
+
+/// The best of several, in microseconds: what the machine's other work adds is not ours.
+fn best(times: usize, mut work: impl FnMut()) -> f64 {
+    (0..times)
+        .map(|_| timed(&mut work))
+        .min()
+        .unwrap()
+        .as_secs_f64()
+        * 1e6
+}
+
+fn timed(work: impl FnOnce()) -> Duration {
+    let began = Instant::now();
+    work();
+    began.elapsed()
+}
+
+/// In KiB, from `/proc/self/status`.
+fn memory(field: &str) -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with(field)).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+fn measure(home: &Path) {
+    // Derived before the clock runs: what the secret costs is not the store's.
+    drop(secret(home));
+    let empty = memory("VmRSS");
+    let mut records = None;
+    let opening = timed(|| records = Some(open(home))).as_secs_f64() * 1e6;
+    let records = records.unwrap();
+    let policy = POLICY.parse().unwrap();
+    let find_due = || {
+        let mut seen = 0;
+        records
+            .each_expiring(&policy, |expiring| {
+                seen += 1;
+                expiring.not_after < Lapse::days(100).after(now())
+            })
+            .unwrap();
+        assert!(seen == 1 && records.under_way().unwrap().is_empty());
+    };
+    let first_due = timed(find_due).as_secs_f64() * 1e6;
+    let resident = memory("VmRSS");
+    let reads_before = records.store().reads();
+    let due = best(50, find_due);
+    let due_reads = (records.store().reads() - reads_before) / 50;
+    let count = records.count_identities().unwrap();
+    let mut next = 0_u64;
+    let mut somewhere = || {
+        next = next.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(7);
+        name(((next >> 33) % count) as usize)
+    };
+    let read = best(500, || {
+        records.identity(&somewhere()).unwrap().unwrap();
+    });
+    let cold_read = {
+        let began = Instant::now();
+        for _ in 0..200 {
+            records.identity(&somewhere()).unwrap().unwrap();
+        }
+        began.elapsed().as_secs_f64() * 1e6 / 200.0
+    };
+    let page = best(20, || {
+        let page = records.identities_after(Some(&somewhere()), 100).unwrap();
+        assert!(page.len() <= 100);
+    });
+    let write = best(50, || {
+        let identity = records.identity(&somewhere()).unwrap().unwrap();
+        let batch = Batch::new().identity(&identity);
+        records
+            .commit(&countersign_benches::author(), now(), batch)
+            .unwrap();
+    });
+    println!(
+        "{}",
+        json!({
+            "identities": count, "opening_us": opening, "first_due_us": first_due, "due_us": due,
+            "due_reads": due_reads, "read_us": read, "read_mean_us": cold_read, "page_100_us": page,
+            "durable_write_us": write, "resident_kib": resident, "resident_before_kib": empty,
+            "peak_kib": memory("VmHWM"),
+        })
+    );
+}
+
+fn issue() {
+    const COUNT: usize = 2_000;
+    let now = now();
+    let home = tempfile::tempdir_in(".").unwrap();
+    populate(home.path(), 0, now);
+    let records = open(home.path());
+    let models = Models::new(now);
+    let bare = issuing::Bare::default();
+    let mut rounds = Vec::new();
+    for round in 0..5 {
+        let alone = timed(|| assert!(bare.issue(COUNT) > COUNT)).as_secs_f64();
+        let ours = timed(|| {
+            issuing::with_countersign(&records, &models, round * COUNT, COUNT, now);
+        })
+        .as_secs_f64();
+        rounds.push((alone, ours));
+    }
+    let least = |of: fn(&(f64, f64)) -> f64| rounds.iter().map(of).fold(f64::MAX, f64::min);
+    let (alone, ours) = (least(|r| r.0), least(|r| r.1));
+    println!(
+        "{}",
+        json!({
+            "certificates": COUNT, "bare_per_second": COUNT as f64 / alone,
+            "countersign_per_second": COUNT as f64 / ours, "ratio": alone / ours,
+        })
+    );
+}
