@@ -194,7 +194,10 @@ fn an_identity_stands_in_one_place_at_a_time() {
     stored.value.rotation = Some(second);
     place.write(Batch::new().identity(&stored));
     assert_eq!(names(&place.expiring("p", 9)), [""; 0]);
-    assert_eq!(place.records.under_way().unwrap(), std::slice::from_ref(&name));
+    assert_eq!(
+        place.records.under_way().unwrap(),
+        std::slice::from_ref(&name)
+    );
     assert_eq!(place.records.count_under_way().unwrap(), 1);
 
     // It ends: another certificate is in force, and ends later.
