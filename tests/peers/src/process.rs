@@ -17,7 +17,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 
 /// Asks `look` again and again until it answers, and returns the answer.
 ///
-/// Panics with `what` when there is none in [`PATIENCE`].
+/// Panics with `what` when there is none in `PATIENCE`.
 pub fn eventually<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
     within(PATIENCE, look).unwrap_or_else(|| panic!("gave up waiting until {what}"))
 }
