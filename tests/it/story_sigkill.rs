@@ -70,6 +70,10 @@ fn die_often(engine: &str, kills: u64) {
         }
         if death % INTERVAL == 0 || death == kills {
             assert_whole(&mut home, &told);
+            let (identities, mails) = told.counts();
+            println!(
+                "{engine}: {death} of {kills} killed, {identities} identities and {mails} mails are there"
+            );
         }
     }
     let (identities, mails) = told.counts();
