@@ -136,7 +136,7 @@ impl Following {
                 format!(
                     "itself, when {leader} gives the lead back or shows no sign of life for {lease}"
                 ),
-                format!("countersign status, on {leader}"),
+                format!("run the command on {leader}"),
             ),
             Seen::Fault(fault) => (
                 None,

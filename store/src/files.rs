@@ -4,6 +4,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::{Error, Result};
 
@@ -51,14 +52,25 @@ pub(crate) fn write_private(path: &Path, contents: &[u8]) -> Result<()> {
 
 /// Replaces a file as a whole: after a crash it is the old one or the new one.
 pub(crate) fn replace(path: &Path, contents: &[u8]) -> Result<()> {
-    let draft = path.with_extension("new");
-    match fs::remove_file(&draft) {
+    replace_by(&path.with_extension("new"), path, contents)
+}
+
+/// The same for what several processes of this machine may write at once, all of them the same.
+pub(crate) fn replace_among_others(path: &Path, contents: &[u8]) -> Result<()> {
+    static DRAFTS: AtomicU64 = AtomicU64::new(0);
+    let number = DRAFTS.fetch_add(1, Ordering::Relaxed);
+    let draft = path.with_extension(format!("{}-{number}.new", std::process::id()));
+    replace_by(&draft, path, contents)
+}
+
+fn replace_by(draft: &Path, path: &Path, contents: &[u8]) -> Result<()> {
+    match fs::remove_file(draft) {
         Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(error).while_trying("remove", &draft),
+        Err(error) => return Err(error).while_trying("remove", draft),
     }
-    write_private(&draft, contents)?;
-    fs::rename(&draft, path).while_trying("put in place", path)?;
+    write_private(draft, contents)?;
+    fs::rename(draft, path).while_trying("put in place", path)?;
     sync_parent(path)
 }
 

@@ -235,7 +235,7 @@ mod built {
         if fs::read(&path).is_ok_and(|copy| copy == text) {
             return Ok(());
         }
-        files::replace(&path, &text)
+        files::replace_among_others(&path, &text)
     }
 
     /// Names the lock that this process holds: the same name again means that whoever had it before is

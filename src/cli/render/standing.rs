@@ -25,7 +25,7 @@ pub(super) fn standing(out: &mut String, view: &StandingView, now: Timestamp) ->
     }
     let (mover, with) = match view.standing {
         Standing::Sealed => ("opened by ", "with      "),
-        Standing::Following => ("moved by  ", "ask       "),
+        Standing::Following => ("moved by  ", "otherwise "),
     };
     writeln!(out, "{mover}  {}", view.can_move.join(", or "))?;
     writeln!(out, "{with}  {}", view.command)

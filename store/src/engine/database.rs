@@ -222,7 +222,7 @@ impl Database {
             .map_err(std::io::Error::from)
             .while_trying("encode", &path)?;
         text.push(b'\n');
-        files::replace(&path, &text)
+        files::replace_among_others(&path, &text)
     }
 
     /// Where the store of this directory lies.

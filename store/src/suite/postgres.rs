@@ -473,3 +473,27 @@ fn a_server_is_believed_under_the_named_anchors_and_its_own_name_only() {
         "{refused:?}"
     );
 }
+
+#[test]
+fn several_processes_may_note_where_a_store_lies_at_once() {
+    let server = SharedPostgres::get();
+    let pair = Pair::new(server.addr());
+    let left = pair.init().unwrap();
+    let dir = pair.machine("right");
+    let described = database(server.addr(), &dir, &pair.schema);
+    let mut other = described.clone();
+    other.machine = "another name".to_owned();
+    thread::scope(|scope| {
+        for number in 0..8 {
+            let (dir, described) = (&dir, if number % 2 == 0 { &described } else { &other });
+            scope.spawn(move || {
+                for _ in 0..20 {
+                    described.name_in(dir).unwrap();
+                }
+                Store::try_secret(dir, &passphrase()).unwrap();
+            });
+        }
+    });
+    drop(left);
+    pair.open("right").unwrap();
+}

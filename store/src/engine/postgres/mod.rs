@@ -19,8 +19,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
-use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Client, Row};
 
 pub use self::error::PostgresError;
 use self::link::Link;
@@ -57,6 +57,8 @@ struct Inner {
     wire: Wire,
     statements: Statements,
     database: Arc<Database>,
+    /// Connections of snapshots that were let go of.
+    spares: Mutex<Vec<Arc<Client>>>,
 }
 
 impl PostgresEngine {

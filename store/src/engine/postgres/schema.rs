@@ -24,6 +24,7 @@ pub(super) struct Statements {
     pub(super) get: String,
     pub(super) get_many: String,
     pub(super) page: String,
+    pub(super) snapshot: String,
     pub(super) meta: String,
     pub(super) begin: String,
     pub(super) publish: String,
@@ -106,6 +107,12 @@ impl Statements {
                      SELECT key, value FROM {s}.sealed
                      WHERE key >= $3 AND ($4::bytea IS NULL OR key < $4) ORDER BY key LIMIT $5
                  ) s ON true ORDER BY s.key"
+            ),
+            // What the lease says is of no interest here: to ask is what takes the snapshot.
+            snapshot: format!(
+                "SET idle_in_transaction_session_timeout = 0;
+                 BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+                 SELECT FROM {s}.lease"
             ),
             meta: format!("SELECT value FROM {s}.meta WHERE name = $1"),
             // What an attempt before left behind goes; what is there from now on is not a store yet.

@@ -1,16 +1,23 @@
 //! What was there at one moment: a transaction of its own, over a connection of its own.
+//!
+//! Every reading of the store is one. So a connection is used again when its transaction has ended: making one
+//! takes several round trips, and a password is slow to prove on purpose.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
+use tokio::time::{Instant, sleep};
 use tokio_postgres::Client;
 
 use super::error::PostgresError;
 use super::question::{Question, in_order};
-use super::{PAGE, PostgresEngine};
+use super::{Inner, PAGE, PAUSE, PostgresEngine};
 use crate::EngineError;
 use crate::engine::{Reader, Stored};
 
-/// Ends its transaction with its connection, when it is dropped.
+/// How many connections are kept for the next snapshots.
+const SPARES: usize = 4;
+
+/// Ends its transaction when it is dropped.
 pub(super) struct Snapshot<'e> {
     engine: &'e PostgresEngine,
     client: Arc<Client>,
@@ -19,24 +26,21 @@ pub(super) struct Snapshot<'e> {
 impl<'e> Snapshot<'e> {
     pub(super) fn take(engine: &'e PostgresEngine) -> Result<Self, EngineError> {
         let inner = engine.inner.clone();
-        let client = engine.link.wait(engine.patience(), async move {
-            let client = inner.wire.connect().await?;
-            let begun = client
-                .batch_execute(
-                    "SET idle_in_transaction_session_timeout = 0;
-                     BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
-                )
-                .await;
-            begun.map_err(|source| PostgresError::of("begin a snapshot", source))?;
-            Ok(client)
+        let limit = engine.patience();
+        let client = engine.link.wait(limit, async move {
+            let until = Instant::now() + limit / 2;
+            loop {
+                match inner.begin_snapshot().await {
+                    Err(EngineError::Postgres(error))
+                        if error.is_passing() && Instant::now() < until =>
+                    {
+                        sleep(PAUSE).await;
+                    }
+                    begun => return begun,
+                }
+            }
         })?;
-        let snapshot = Self {
-            engine,
-            client: Arc::new(client),
-        };
-        // The first question settles what all of them see, the term included.
-        snapshot.get(b"")?;
-        Ok(snapshot)
+        Ok(Self { engine, client })
     }
 
     fn ask(&self, question: Question) -> Result<Vec<Stored>, EngineError> {
@@ -45,6 +49,40 @@ impl<'e> Snapshot<'e> {
         self.engine.link.wait(PAGE, async move {
             question.ask(&client, &inner.statements, &warrant).await
         })
+    }
+}
+
+impl Drop for Snapshot<'_> {
+    fn drop(&mut self) {
+        let (client, inner) = (self.client.clone(), self.engine.inner.clone());
+        self.engine.link.spawn(async move {
+            if client.batch_execute("ROLLBACK").await.is_ok() {
+                let mut spares = inner.spares.lock().unwrap_or_else(PoisonError::into_inner);
+                if spares.len() < SPARES {
+                    spares.push(client);
+                }
+            }
+        });
+    }
+}
+
+impl Inner {
+    /// A connection on which a transaction has begun. Its first statement settles what all of them see.
+    async fn begin_snapshot(&self) -> Result<Arc<Client>, EngineError> {
+        let spare = {
+            let mut spares = self.spares.lock().unwrap_or_else(PoisonError::into_inner);
+            spares.retain(|client| !client.is_closed());
+            spares.pop()
+        };
+        let client = match spare {
+            Some(client) => client,
+            None => Arc::new(self.wire.connect().await?),
+        };
+        client
+            .batch_execute(&self.statements.snapshot)
+            .await
+            .map_err(|source| PostgresError::of("begin a snapshot", source))?;
+        Ok(client)
     }
 }
 

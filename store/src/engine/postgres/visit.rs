@@ -43,6 +43,7 @@ impl Visit {
                 wire: Wire::new(database.clone())?,
                 statements: Statements::new(&database.schema),
                 database,
+                spares: Mutex::default(),
             }),
             link: Arc::new(Link::new()?),
         })
