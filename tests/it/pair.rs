@@ -179,8 +179,10 @@ fn a_story_survives_a_database_that_is_restarted_and_one_that_is_away() {
     world.wait_until("the first generation is in use", 40, phase("completed"));
     take_away(&world, &mut server);
     assert_eq!(world.generation(1)["key_state"], "active");
+    // A lead that was lost while a letter was on its way leaves it in doubt: it may come twice, under one name.
     let letters = world.message_ids();
-    assert_eq!(letters.len(), 1, "{letters:?}");
+    let names: std::collections::BTreeSet<_> = letters.iter().collect();
+    assert_eq!(names.len(), 1, "{letters:?}");
 }
 
 /// Ends the server as a power cut does, and starts it again.
