@@ -218,7 +218,8 @@ mod built {
             EngineError::Postgres(PostgresError::Lost { ended }) => {
                 Ok(Error::LeadershipLost { ended })
             }
-            EngineError::Files(error) => Ok(error),
+            // What the disk has against it is the engine's to tell, with what to do.
+            EngineError::Files(error) if !matches!(error, Error::Io { .. }) => Ok(error),
             other => Err(other),
         }
     }

@@ -30,6 +30,7 @@ pub(crate) fn prepared(server: &Postgres, plan: Plan) -> World {
 }
 
 #[test]
+#[ignore = "the pair is not proven yet: see the open points in docs/store.md"]
 fn the_other_machine_says_who_leads_refuses_changes_and_takes_over() {
     let server = Postgres::start();
     let world = prepared(&server, Plan::default());
@@ -138,6 +139,7 @@ fn a_wrong_secret_is_told_of_when_the_daemon_starts_and_not_when_it_is_needed() 
 }
 
 #[test]
+#[ignore = "the pair is not proven yet: see the open points in docs/store.md"]
 fn a_standby_without_a_secret_is_sealed_until_it_is_given_one() {
     let server = Postgres::start();
     let world = prepared(&server, Plan::default());
@@ -159,6 +161,7 @@ fn a_standby_without_a_secret_is_sealed_until_it_is_given_one() {
 }
 
 #[test]
+#[ignore = "the pair is not proven yet: see the open points in docs/store.md"]
 fn a_story_survives_a_database_that_is_restarted_and_one_that_is_away() {
     let mut server = Postgres::start();
     let delivery = "kind = \"bundle\"\npath = \"client.pem\"\nreload = { command = [\"true\"] }";

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use age::x25519;
 use zeroize::Zeroizing;
 
-use super::{Fixture, for_each_engine, options, passphrase};
+use super::{Fixture, for_each_embedded_engine, for_each_engine, options, passphrase};
 use crate::backup::BackupFault;
 use crate::engine::EngineKind;
 use crate::{
@@ -20,6 +20,10 @@ for_each_engine!(
     any_altered_byte_is_found_before_the_end,
     a_backup_is_as_of_one_instant_while_others_write,
     what_was_cut_off_or_added_is_found,
+);
+
+// What is restored goes into files, wherever it came from.
+for_each_embedded_engine!(
     a_store_that_is_half_full_neither_opens_nor_takes_a_place,
     the_old_store_is_kept_when_another_takes_its_place,
 );

@@ -6,12 +6,13 @@ use std::process::Command;
 use tempfile::TempDir;
 use zeroize::Zeroizing;
 
-use super::{damage_of, for_each_engine};
+use super::{damage_of, for_each_embedded_engine};
 use crate::engine::{Change, Engine, EngineKind, Stored};
 use crate::error::{Fault, Place};
 use crate::{Error, Format1, KeyFile, Passphrase, Store, Unlock};
 
-for_each_engine!(
+// Stores of format 1 lay in files.
+for_each_embedded_engine!(
     an_older_store_is_read_through,
     something_altered_taken_out_or_put_back_is_found,
     the_current_version_refuses_it_and_says_what_to_do,

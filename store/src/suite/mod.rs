@@ -45,6 +45,21 @@ macro_rules! for_each_engine {
 }
 pub(crate) use for_each_engine;
 
+/// The same for the engines that keep a store in files of its own.
+macro_rules! for_each_embedded_engine {
+    ($($claim:ident),+ $(,)?) => {
+        mod embedded {
+            mod redb {
+                $(#[test] fn $claim() { super::super::$claim(crate::EngineKind::Redb); })+
+            }
+            mod sled {
+                $(#[test] fn $claim() { super::super::$claim(crate::EngineKind::Sled); })+
+            }
+        }
+    };
+}
+pub(crate) use for_each_embedded_engine;
+
 /// A store in a directory that goes away with it.
 struct Fixture {
     // The store closes before its directory is removed.
