@@ -1,11 +1,10 @@
 //! What only a store that is shared has to do: one leads, and whoever does not can do no harm.
 
-use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 use std::time::Duration;
+use std::{fs, thread};
 
 use countersign_peers::{
     Authority, DATABASE, PASSWORD, Postgres, Purpose, ROLE, Request, SharedPostgres, eventually,
@@ -141,7 +140,7 @@ fn one_of_two_machines_leads_and_the_other_is_told_which() {
 }
 
 #[test]
-#[ignore = "it fails: a refused leader is not told apart at once, see the open points in docs/store.md"]
+#[ignore = "it fails: see the open points in docs/store.md"]
 fn a_leader_whose_lease_was_taken_neither_writes_nor_reads() {
     let server = SharedPostgres::get();
     let pair = Pair::new(server.addr());
