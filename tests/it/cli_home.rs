@@ -22,6 +22,8 @@ pub(crate) const PASSPHRASE: &str = "correct horse battery staple";
 /// A directory with a configuration.
 pub(crate) struct Home {
     daemon: Option<Daemon>,
+    /// What every process has in its environment beside the usual.
+    environment: Vec<(String, String)>,
     directory: TempDir,
 }
 
@@ -51,6 +53,7 @@ impl Home {
     pub(crate) fn new(opens: Opens) -> Self {
         let home = Self {
             daemon: None,
+            environment: Vec::new(),
             directory: tempfile::tempdir().unwrap(),
         };
         let unlock = match opens {
@@ -70,6 +73,12 @@ impl Home {
         let home = Self::new(opens);
         home.ok(&["store", "init"]);
         home
+    }
+
+    /// Puts something into the environment of every process from now on.
+    pub(crate) fn with_environment(mut self, environment: Vec<(String, String)>) -> Self {
+        self.environment.extend(environment);
+        self
     }
 
     /// A path in the directory.
@@ -97,6 +106,7 @@ impl Home {
             .env_remove("COUNTERSIGN_LOG")
             .env("RUST_BACKTRACE", "0")
             .env("USER", "olga")
+            .envs(self.environment.iter().cloned())
             .stdin(Stdio::null());
         command
     }
@@ -147,6 +157,7 @@ impl Home {
             .current_dir(self.path(""))
             .env_remove("NO_COLOR")
             .env("TERM", "xterm")
+            .envs(self.environment.iter().cloned())
             .envs(environment.iter().copied())
             .output()
             .unwrap();
@@ -208,6 +219,7 @@ impl Home {
             .arg("daemon")
             .current_dir(self.path(""))
             .env_remove("COUNTERSIGN_LOG")
+            .envs(self.environment.iter().cloned())
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log)
