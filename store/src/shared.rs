@@ -53,6 +53,17 @@ impl Error {
             _ => false,
         }
     }
+
+    /// Whether a view was lost, and another one would show something else.
+    pub(crate) fn is_overtaken(&self) -> bool {
+        match self {
+            #[cfg(feature = "postgres")]
+            Self::Engine { source, .. } => {
+                matches!(&**source, EngineError::Postgres(error) if error.is_overtaken())
+            }
+            _ => false,
+        }
+    }
 }
 
 impl Inner {
