@@ -3,6 +3,7 @@
 mod breaking;
 mod leading;
 mod making;
+mod secrets;
 mod trust;
 
 use std::net::SocketAddr;
