@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used)]
 
 pub mod issuing;
+pub mod program;
 
 use std::path::Path;
 
@@ -47,6 +48,13 @@ pub fn author() -> Author {
 /// What time it is.
 pub fn now() -> Timestamp {
     system_clock().now()
+}
+
+/// A line of `/proc/PROCESS/status`, in KiB.
+pub fn memory_of(process: &str, field: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with(field)).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
 /// The secret beside a store: a key file, so that no key derivation is measured.

@@ -3,6 +3,8 @@
 //!
 //! - `countersign-measure populate HOME N`
 //! - `countersign-measure measure HOME`: one JSON object on stdout
+//! - `countersign-measure program COUNTERSIGN HOME PARTNERS`: the program itself, over a populated home, with so many
+//!   partners in its configuration
 //! - `countersign-measure issue`: issuing, compared with a bare loop
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
@@ -13,7 +15,9 @@ use std::{
 };
 
 use countersign::{model::Lapse, records::Batch};
-use countersign_benches::{Models, POLICY, issuing, name, now, open, populate, secret};
+use countersign_benches::{
+    Models, POLICY, issuing, memory_of, name, now, open, populate, program, secret,
+};
 use serde_json::json;
 
 fn main() {
@@ -31,9 +35,16 @@ fn main() {
             );
         }
         ["measure", home] => measure(Path::new(home)),
+        ["program", program, home, partners] => {
+            let partners = partners.parse().unwrap();
+            let facts = program::measure(Path::new(program), Path::new(home), partners);
+            println!("{facts}");
+        }
         ["issue"] => issue(),
         _ => {
-            eprintln!("countersign-measure populate HOME N | measure HOME | issue");
+            eprintln!(
+                "countersign-measure populate HOME N | measure HOME | program COUNTERSIGN HOME PARTNERS | issue"
+            );
             std::process::exit(2);
         }
     }
@@ -55,11 +66,8 @@ fn timed(work: impl FnOnce()) -> Duration {
     began.elapsed()
 }
 
-/// In KiB, from `/proc/self/status`.
 fn memory(field: &str) -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with(field)).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    memory_of("self", field)
 }
 
 fn measure(home: &Path) {
