@@ -103,6 +103,26 @@ fn a_slot_that_one_machine_changed_is_changed_for_the_other() {
 }
 
 #[test]
+fn who_follows_is_told_that_its_secret_opens_nothing_any_more() {
+    let server = SharedPostgres::get();
+    let pair = Pair::new(server.addr());
+    let left = pair.init().unwrap();
+    let led = |outcome: Result<Store, Error>| {
+        let error = outcome.unwrap_err();
+        assert!(matches!(error, Error::Led { .. }), "{error:?}");
+    };
+    led(pair.open("right"));
+    let other = text("battery staple");
+    left.change_slot(1, &other, &cheap("")).unwrap();
+    // As often as it asks, and nobody had to end for it.
+    for _ in 0..2 {
+        assert_wrong(pair.open("right"));
+    }
+    led(Store::open(&pair.machine("right"), &other));
+    assert_eq!(left.leadership().unwrap().standing(), Ok(()));
+}
+
+#[test]
 fn who_does_not_lead_any_more_changes_no_slot_and_no_master_key() {
     let server = SharedPostgres::get();
     let pair = Pair::new(server.addr());
