@@ -91,6 +91,29 @@ fn a_slot_that_was_changed_at_one_machine_is_changed_at_the_other() {
     world.at_machine(LEFT, &["store", "verify"]).expect(0);
 }
 
+#[test]
+fn a_machine_whose_slot_was_taken_away_is_no_standby_and_says_so_at_once() {
+    let server = Postgres::start();
+    let world = prepared(&server, Plan::default());
+    world.start_at(LEFT);
+    world.until_leads(LEFT);
+    let add = "store slot add --label right --new-key-file right.key";
+    assert_eq!(slot(&world, LEFT, add), [1, 2]);
+    opened_by(&world, RIGHT, "key-file = \"right.key\"");
+    world.start_at(RIGHT);
+    world.until_follows(RIGHT, LEFT);
+    assert_eq!(slot(&world, LEFT, "store slot remove 2 --yes"), [1]);
+    world.poll("right is sealed", 20, || {
+        let status = world.at_machine(RIGHT, &["--json", "status"]);
+        (status.code == Some(3) && status.stdout.contains("sealed")).then_some(())
+    });
+    let unlock = ["store", "unlock", "--key-file", "store.key"];
+    world.at_machine(RIGHT, &unlock).expect(0);
+    world.until_follows(RIGHT, LEFT);
+    world.stop_at(LEFT);
+    world.until_leads(RIGHT);
+}
+
 /// As it lies in the database.
 fn header(server: &Postgres) -> Value {
     let text = server
