@@ -68,6 +68,18 @@ impl Desk {
         self.states.send_replace(state);
     }
 
+    /// Takes the service away, if there is one, because the daemon ends.
+    pub(super) fn retire(&self) -> Option<Arc<Service>> {
+        let service = self.state().service()?;
+        self.enter(State::Sealed(Arc::new(Sealed {
+            config: Config::clone(&service.config()),
+            since: self.clock.now(),
+            why: "it is ending".to_owned(),
+            opens: Vec::new(),
+        })));
+        Some(service)
+    }
+
     /// Nobody holds the service of a state that was left any more: its store is closed.
     pub(super) fn note_closed(&self) {
         self.closed.send_modify(|times| *times += 1);

@@ -8,6 +8,7 @@ mod applied;
 mod contain;
 pub(crate) mod database;
 pub(crate) mod leadership;
+#[cfg_attr(not(feature = "postgres"), allow(dead_code))]
 pub(crate) mod lease;
 #[cfg(feature = "postgres")]
 pub(crate) mod postgres;
