@@ -16,6 +16,7 @@ mod rekeyer;
 mod scheduler;
 mod sockets;
 mod state;
+mod strangers;
 mod watch;
 
 use std::{io, path::Path, sync::Arc, time::Duration};
@@ -76,6 +77,7 @@ impl Daemon {
             _ = stop.wait_for(|stop| *stop) => {}
         }
         if let Some(service) = desk.state().service() {
+            desk.tell_of_strangers(&service);
             service.tell_closed(service.itself());
         }
         info!("stopping");
