@@ -42,7 +42,6 @@ pub use keyring::{
     CostView, KeyringReply, KeyringRequest, RekeyState, RekeyView, SlotChanged, SlotView,
     SlotsView, TokenView,
 };
-pub use opening::FailedAttempts;
 pub use request::{GenerationSlot, IdentityAdd, IdentityAdopt, Reply, Request, Statement};
 pub use standing::{LeaderView, Standing, StandingView};
 pub use status::Advanced;
@@ -219,6 +218,8 @@ impl Service {
         let answered = self.answer(&by, request).await;
         match &answered {
             Ok(_) => self.changed.notify_one(),
+            // Why, the log has already, in the words of what was refused.
+            Err(refusal) if refusal.told => {}
             Err(refusal) => self.tell_refusal(&by, about, refusal),
         }
         answered
