@@ -2,6 +2,8 @@
 
 use std::{path::Path, sync::Arc};
 
+use tracing_subscriber::EnvFilter;
+
 use super::{Exit, connect, terminal::Terminal, unlock};
 use crate::{
     config::Config,
@@ -18,8 +20,11 @@ pub(super) async fn daemon(
 ) -> Result<Exit, ServiceError> {
     tracing_subscriber::fmt()
         .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_env("COUNTERSIGN_LOG")
-                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info")),
+            EnvFilter::try_from_env("COUNTERSIGN_LOG")
+                .unwrap_or_else(|_| EnvFilter::new("info"))
+                // The watcher tells of every change beside the configuration. A log that lies there changes when
+                // that is told, and so on without end.
+                .add_directive("notify=info".parse().expect("this is a directive")),
         )
         .with_writer(std::io::stderr)
         .with_ansi(false)

@@ -292,3 +292,19 @@ fn another_user_is_turned_away_at_the_control_socket() {
     assert_eq!(all.len(), 2, "{all:#?}");
     assert_eq!(all[1]["attempts"], 2);
 }
+
+#[test]
+fn a_log_beside_the_configuration_does_not_tell_of_itself_without_end() {
+    let mut home = Home::with_store(Opens::KeyFile);
+    home.start_daemon_with(&[("COUNTERSIGN_LOG", "trace")]);
+    // Two answers, so that something was written after somebody began to watch.
+    home.ok(&["status"]);
+    home.ok(&["status"]);
+    let log = home.daemon_log();
+    assert!(log.contains("TRACE"), "{log}");
+    assert!(
+        !log.contains("inotify event"),
+        "it tells of {} bytes",
+        log.len()
+    );
+}
