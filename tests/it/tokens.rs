@@ -450,3 +450,30 @@ fn copies_and_restored_backups_open_with_the_token() {
     );
     assert_eq!(home.ok(&["issuer", "show", "ca"]).stdout, chain);
 }
+
+#[test]
+fn the_pin_comes_from_a_service_manager_or_a_file_and_not_from_both() {
+    let hsm = reader();
+    let home = installation(&hsm, Opens::Terminal, "pin-credential = \"pin\"");
+    let nobody = home.run(&["config", "check"]).expect(1);
+    assert!(
+        nobody.stdout.contains("$CREDENTIALS_DIRECTORY"),
+        "{nobody:?}"
+    );
+    let directory = home.path("").display().to_string();
+    let home = home.with_environment(vec![("CREDENTIALS_DIRECTORY".to_owned(), directory)]);
+    home.ok(&["store", "init"]);
+    home.ok(&["store", "verify"]);
+    configure(
+        &home,
+        &SoftHsm::module(),
+        "token = \"\"\npin-credential = \"pin\"\npin-file = \"pin\"",
+    );
+    let faults = home.run(&["config", "check"]).expect(1);
+    for part in [
+        "a label is not empty",
+        "choose one of pin-file and pin-credential",
+    ] {
+        assert!(faults.stdout.contains(part), "{part}: {faults:?}");
+    }
+}
