@@ -80,9 +80,15 @@ async fn take(output: Output, path: &Path, file: &Path, to: To) -> Result<Exit, 
             to,
         };
         let secret = passphrase.map(|text| Zeroizing::new(text.as_bytes().to_vec()));
-        daemon::call_backup(&socket, &request, secret.as_ref(), &mut sink)
-            .await
-            .map_err(connect::refusal)?
+        daemon::call_backup(
+            &socket,
+            &service::command(),
+            &request,
+            secret.as_ref(),
+            &mut sink,
+        )
+        .await
+        .map_err(connect::refusal)?
     } else {
         let service = connect::open(output.terminal, config?)?;
         let recipients = match passphrase {

@@ -36,7 +36,7 @@ pub(super) async fn unlock(
             },
         );
     };
-    let reply = daemon::call_keyring(&socket, KeyringRequest::Unlock, &secret)
+    let reply = daemon::call_keyring(&socket, &command(), KeyringRequest::Unlock, &secret)
         .await
         .map_err(connect::refusal)?;
     said(output, &reply)
@@ -45,7 +45,7 @@ pub(super) async fn unlock(
 /// Has the daemon close the store.
 pub(super) async fn seal(output: Output, path: &Path) -> Result<Exit, ServiceError> {
     let (_, socket) = running(path, "seal").await?;
-    let reply = daemon::call_keyring(&socket, KeyringRequest::Seal, &[])
+    let reply = daemon::call_keyring(&socket, &command(), KeyringRequest::Seal, &[])
         .await
         .map_err(connect::refusal)?;
     said(output, &reply)
@@ -96,7 +96,7 @@ impl Keeper {
         match self {
             Self::Daemon(socket) => {
                 let secrets: Vec<_> = secret.iter().map(Unlock::encode).collect();
-                daemon::call_keyring(socket, request, &secrets)
+                daemon::call_keyring(socket, &command(), request, &secrets)
                     .await
                     .map_err(connect::refusal)
             }

@@ -5,7 +5,7 @@
 
 use jiff::Timestamp;
 
-use crate::{model::Lapse, service::FailedAttempts};
+use crate::model::{Lapse, audit::Tries};
 
 /// Seconds after the first wrong secret; doubled with each further one.
 const FIRST_PAUSE: i64 = 1;
@@ -41,12 +41,12 @@ impl Attempts {
     }
 
     /// What the audit log is told of them once it is open; `None` when there were none.
-    pub(super) fn told(&self) -> Option<FailedAttempts> {
-        Some(FailedAttempts {
+    pub(super) fn told(&self) -> Option<Tries> {
+        Some(Tries {
             attempts: self.wrong.into(),
             since: self.first?,
             last: self.last?,
-            why: "a secret that does not open the store was tried at the sealed daemon".to_owned(),
+            why: "a secret that does not open the store was tried at the sealed daemon".into(),
         })
     }
 

@@ -128,14 +128,15 @@ impl Write for Pieces {
     }
 }
 
-/// Asks the daemon for a backup, and writes it to `out` as it comes.
+/// Asks the daemon for a backup, and writes it to `out` as it comes. What `actor` claims is handed on as a claim.
 pub async fn call_backup(
     socket: &Path,
+    actor: &Actor,
     request: &BackupRequest,
     passphrase: Option<&SecretFrame>,
     out: &mut impl Write,
 ) -> Result<BackupView, ClientError> {
-    let mut stream = keyring::upgraded(socket, PATH, PROTOCOL).await?;
+    let mut stream = keyring::upgraded(socket, actor, PATH, PROTOCOL).await?;
     let conversation = async {
         write_frame(&mut stream, &serde_json::to_vec(request)?).await?;
         if let Some(passphrase) = passphrase {

@@ -41,6 +41,17 @@ pub async fn is_running(socket: &Path) -> bool {
     UnixStream::connect(socket).await.is_ok()
 }
 
+/// With what `actor` claims of itself.
+pub(super) fn claiming(
+    call: hyper::http::request::Builder,
+    actor: &Actor,
+) -> hyper::http::request::Builder {
+    match actor.claims.sudo_uid {
+        Some(uid) => call.header(super::control::SUDO_UID, uid),
+        None => call,
+    }
+}
+
 /// Asks the daemon. Who asks it learns from the kernel; what `actor` claims is handed on as a claim.
 pub async fn call(socket: &Path, actor: &Actor, request: &Request) -> Result<Reply, ClientError> {
     let stream = UnixStream::connect(socket)
@@ -49,13 +60,10 @@ pub async fn call(socket: &Path, actor: &Actor, request: &Request) -> Result<Rep
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection);
     let body = Full::new(Bytes::from(serde_json::to_vec(request)?));
-    let mut call = hyper::Request::post("/v1/call")
+    let call = hyper::Request::post("/v1/call")
         .header(header::HOST, "countersign")
         .header(header::CONTENT_TYPE, "application/json");
-    if let Some(uid) = actor.claims.sudo_uid {
-        call = call.header(super::control::SUDO_UID, uid);
-    }
-    let call = call
+    let call = claiming(call, actor)
         .body(body)
         .expect("method, path and headers are constants and a number");
     let response = sender.send_request(call).await?;

@@ -55,7 +55,7 @@ pub(super) async fn serve(desk: Arc<Desk>, listener: UnixListener) {
         .route("/v1/identities/{identity}", get(identity))
         .route("/v1/rotations/{identity}", get(rotation))
         .layer(DefaultBodyLimit::max(LARGEST))
-        .with_state(desk);
+        .with_state(desk.clone());
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
         let Ok(place) = places.clone().acquire_owned().await else {
@@ -63,9 +63,9 @@ pub(super) async fn serve(desk: Arc<Desk>, listener: UnixListener) {
         };
         match listener.accept().await {
             Ok((stream, _)) => {
-                let router = router.clone();
+                let (desk, router) = (desk.clone(), router.clone());
                 tokio::spawn(async move {
-                    converse(router, stream).await;
+                    converse(&desk, router, stream).await;
                     drop(place);
                 });
             }
@@ -78,10 +78,9 @@ pub(super) async fn serve(desk: Arc<Desk>, listener: UnixListener) {
     }
 }
 
-async fn converse(router: Router, stream: UnixStream) {
+async fn converse(desk: &Desk, router: Router, stream: UnixStream) {
     let peer = match stream.peer_cred() {
-        Ok(peer) if peer.uid() == geteuid().as_raw() || peer.uid() == 0 => peer,
-        Ok(peer) => return warn!(user = peer.uid(), "turned away at the control socket"),
+        Ok(peer) => peer,
         Err(error) => return warn!(%error, "a peer without credentials was turned away"),
     };
     let actor = Actor {
@@ -92,6 +91,11 @@ async fn converse(router: Router, stream: UnixStream) {
         login: login_of(peer.uid()).map(Into::into),
         claims: claims_of_process(peer.pid(), None),
     };
+    if ![geteuid().as_raw(), 0].contains(&peer.uid()) {
+        warn!(user = peer.uid(), "turned away at the control socket");
+        drop(stream);
+        return desk.turned_away(actor);
+    }
     let answer = service_fn(move |mut request: hyper::Request<Incoming>| {
         let mut router = router.clone();
         let mut actor = actor.clone();

@@ -11,12 +11,13 @@ use super::{
     following::{Following, Turn},
     keyring::SecretFrame,
     state::{self, Sealed, State},
+    strangers::Strangers,
 };
 use crate::{
     config::Config,
     model::{
         Clock,
-        audit::{Actor, Author},
+        audit::{Actor, Author, Tries},
     },
     records::{Ended, Records, Unlock},
     service::{
@@ -34,6 +35,7 @@ pub(super) struct Desk {
     since: Timestamp,
     /// Held by who opens or closes the store.
     turn: Mutex<Attempts>,
+    strangers: StdMutex<Strangers>,
     /// How often a store was opened and closed again, all of it.
     closed: watch::Sender<u64>,
     /// What opens a store that we may come to follow: kept while we lead.
@@ -48,6 +50,7 @@ impl Desk {
             clock,
             since,
             turn: Mutex::default(),
+            strangers: StdMutex::default(),
             closed: watch::Sender::new(0),
             heirloom: StdMutex::default(),
         }
@@ -99,6 +102,28 @@ impl Desk {
             (None, None) => Err(ServiceError::locked("the store is just being opened")
                 .hint("run the command again")),
         }
+    }
+
+    /// Somebody was not listened to. The audit log is told, now or when there is one.
+    pub(super) fn turned_away(&self, actor: Actor) {
+        let now = self.clock.now();
+        self.strangers().came(actor, now);
+        if let Some(service) = self.state().service() {
+            let due = self.strangers().due(now);
+            tell(&service, due);
+        }
+    }
+
+    /// Tells the audit log of all who were not listened to and are not told of yet.
+    pub(super) fn tell_of_strangers(&self, service: &Service) {
+        let untold = self.strangers().all(self.clock.now());
+        tell(service, untold);
+    }
+
+    fn strangers(&self) -> std::sync::MutexGuard<'_, Strangers> {
+        self.strangers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Answers a request: by the service when there is one, and in its place when there is none.
@@ -212,6 +237,7 @@ impl Desk {
         };
         let service = self.serve(&sealed.config, records);
         service.tell_opened(by, attempts.told())?;
+        self.tell_of_strangers(&service);
         *attempts = Attempts::default();
         self.enter(State::Serving(Arc::new(service)));
         info!("the store is open");
@@ -261,6 +287,7 @@ impl Desk {
                     warn!(error = %error, "the take-over could not be written down; it is tried again");
                     return;
                 }
+                self.tell_of_strangers(&service);
                 info!(term, "this machine leads");
                 self.enter(State::Serving(Arc::new(service)));
             }
@@ -335,6 +362,7 @@ impl Desk {
         };
         let config = Config::clone(&service.config());
         let opens = service.openers();
+        self.tell_of_strangers(&service);
         service.tell_closed(by);
         drop(service);
         let mut closed = self.closed.subscribe();
@@ -355,5 +383,15 @@ impl Desk {
             schema: 1,
             already: false,
         })
+    }
+}
+
+fn tell(service: &Service, strangers: Vec<(Actor, Tries)>) {
+    for (who, tries) in strangers {
+        if let Err(error) = service.tell_turned_away(who, tries) {
+            tracing::error!(
+                "that somebody was turned away could not be written to the audit log: {error}"
+            );
+        }
     }
 }

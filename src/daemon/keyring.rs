@@ -17,8 +17,11 @@ use tokio::{
 };
 use zeroize::Zeroizing;
 
-use super::client::ClientError;
-use crate::service::{KeyringReply, KeyringRequest, ServiceError};
+use super::client::{ClientError, claiming};
+use crate::{
+    model::audit::Actor,
+    service::{KeyringReply, KeyringRequest, ServiceError},
+};
 
 /// Where an upgrade is asked for.
 pub(super) const PATH: &str = "/v1/keyring";
@@ -110,6 +113,7 @@ pub(super) fn bare(upgraded: Upgraded) -> Option<UnixStream> {
 /// The bare socket after an upgrade that the daemon agreed to.
 pub(super) async fn upgraded(
     socket: &Path,
+    actor: &Actor,
     path: &'static str,
     protocol: &'static str,
 ) -> Result<UnixStream, ClientError> {
@@ -121,9 +125,10 @@ pub(super) async fn upgraded(
     let call = hyper::Request::post(path)
         .header(header::HOST, "countersign")
         .header(header::CONNECTION, "upgrade")
-        .header(header::UPGRADE, protocol)
+        .header(header::UPGRADE, protocol);
+    let call = claiming(call, actor)
         .body(Empty::<Bytes>::new())
-        .expect("method, path and headers are constants");
+        .expect("method, path and headers are constants and a number");
     let response = sender.send_request(call).await?;
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
         let answer = response.into_body().collect().await?.to_bytes();
@@ -132,13 +137,14 @@ pub(super) async fn upgraded(
     bare(hyper::upgrade::on(response).await?).ok_or(ClientError::NoUpgrade)
 }
 
-/// Asks the daemon about the store's secrets.
+/// Asks the daemon about the store's secrets. What `actor` claims is handed on as a claim.
 pub async fn call_keyring(
     socket: &Path,
+    actor: &Actor,
     request: KeyringRequest,
     secrets: &[SecretFrame],
 ) -> Result<KeyringReply, ClientError> {
-    let mut stream = upgraded(socket, PATH, PROTOCOL).await?;
+    let mut stream = upgraded(socket, actor, PATH, PROTOCOL).await?;
     let secrets_count = u8::try_from(secrets.len()).unwrap_or(u8::MAX);
     let head = Head {
         request,

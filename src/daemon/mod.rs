@@ -16,6 +16,7 @@ mod rekeyer;
 mod scheduler;
 mod sockets;
 mod state;
+mod strangers;
 mod watch;
 
 use std::{io, path::Path, sync::Arc, time::Duration};
@@ -88,6 +89,7 @@ impl Daemon {
                 }
             };
             let _ = tokio::time::timeout(FAREWELL, paused).await;
+            desk.tell_of_strangers(&service);
             service.tell_closed(service.itself());
         }
         Ok(())

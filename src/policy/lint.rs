@@ -33,7 +33,7 @@ pub struct LintInput<'a> {
     pub approved_domains: &'a [String],
     /// The host names that the certificate was asked to have.
     pub wanted_names: &'a [String],
-    /// The keys of earlier generations.
+    /// Keys that were in use before: those of earlier generations, and such as are known to have ended.
     pub earlier_keys: &'a [KeyId],
     /// The present.
     pub now: Timestamp,
@@ -252,7 +252,7 @@ fn key_is_new(input: &LintInput<'_>) -> Vec<String> {
     let key = input.chain.leaf().key_id;
     when(input.earlier_keys.contains(&key), || {
         format!(
-            "the key {key} belongs to an earlier generation: a rotation needs a new key, so make a new request"
+            "the key {key} was in use before: a rotation needs a new key, so make a new request"
         )
     })
 }

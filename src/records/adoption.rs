@@ -42,6 +42,9 @@ impl Records {
         if let Some((identity, number)) = self.holder_of(generation.key_id)? {
             return Err(RecordsError::KeyKnown { identity, number });
         }
+        if let Some(state) = self.fate_of(generation.key_id)? {
+            return Err(RecordsError::KeyDead { state });
+        }
         let [planned, adopted] = story;
         let illegal = |source| RecordsError::IllegalFact { source };
         let begun = Rotation::begin(planned).map_err(illegal)?;

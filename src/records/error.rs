@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::{
     model::{
-        GenerationNumber, IdentityName,
+        GenerationNumber, IdentityName, KeyState,
         rotation::{IllegalTransition, RotationId},
     },
     pki::KeyError,
@@ -40,6 +40,14 @@ pub enum RecordsError {
         /// Why.
         #[source]
         source: IllegalTransition,
+    },
+    /// The key is one that we had, by the word of the witness.
+    #[error(
+        "the key was {state} here before, and the store was put back since: its witness knows it. A key that has ended serves nobody again; make a new one"
+    )]
+    KeyDead {
+        /// What became of it.
+        state: KeyState,
     },
     /// The key is one that we have already.
     #[error(

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::{Batch, Records, RecordsError, Versioned};
 use crate::model::{
     Generation, GenerationNumber, Identity, KeyState, StoreEvent,
-    audit::{Action, Author, told},
+    audit::{Action, Author, OneKey, told},
     rotation::{Event, Fact, Rotation, RotationId},
 };
 
@@ -197,38 +197,12 @@ pub(super) fn added(identity: &Identity) -> Action {
 
 /// What is to be told of a key that has come into another state.
 pub(super) fn key_moved(generation: &Generation) -> Option<Action> {
-    let state = generation.key_state;
-    let identity = generation.identity.clone();
-    let (generation, key) = (generation.number, generation.key_id);
-    Some(match state {
-        // That it was made was told when it was made.
-        KeyState::PreActivation => return None,
-        KeyState::Active => Action::KeyActivated {
-            identity,
-            generation,
-            key,
-        },
-        KeyState::Suspended => Action::KeySuspended {
-            identity,
-            generation,
-            key,
-        },
-        KeyState::Deactivated => Action::KeyDeactivated {
-            identity,
-            generation,
-            key,
-        },
-        KeyState::Compromised => Action::KeyCompromised {
-            identity,
-            generation,
-            key,
-        },
-        KeyState::Destroyed => Action::KeyDestroyed {
-            identity,
-            generation,
-            key,
-        },
-    })
+    let key = OneKey {
+        identity: generation.identity.clone(),
+        generation: generation.number,
+        key: generation.key_id,
+    };
+    key.moved_to(generation.key_state)
 }
 
 pub(super) fn stream(rotation: &RotationId) -> String {

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::model::{
     Informant, Informants, KeyId, KeyState, Restoration,
-    audit::{Action, Author},
+    audit::{Action, Author, OneKey},
     restoration,
 };
 
@@ -247,23 +247,17 @@ fn told(rehearsal: &Rehearsal, answering: &Answering) -> Batch {
     let changed = rehearsal.restoration.keys.iter();
     let changed = changed.filter(|key| key.restored != key.backed_up);
     changed.fold(batch, |batch, key| {
-        let (identity, generation, key_id) = (key.identity.clone(), key.generation, key.key_id);
+        let one = OneKey {
+            identity: key.identity.clone(),
+            generation: key.generation,
+            key: key.key_id,
+        };
+        // No key comes back in force that was not: there is nothing else to tell.
         match key.restored {
-            KeyState::Destroyed => batch.tell(Action::KeyDestroyed {
-                identity,
-                generation,
-                key: key_id,
-            }),
-            KeyState::Compromised => batch.tell(Action::KeyCompromised {
-                identity,
-                generation,
-                key: key_id,
-            }),
-            KeyState::Suspended => batch.tell(Action::KeySuspended {
-                identity,
-                generation,
-                key: key_id,
-            }),
+            KeyState::Destroyed | KeyState::Compromised | KeyState::Suspended => one
+                .moved_to(key.restored)
+                .into_iter()
+                .fold(batch, Batch::tell),
             _ => batch,
         }
     })

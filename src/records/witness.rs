@@ -1,9 +1,10 @@
 //! The witness at work: told of the end of a key before the store forgets it, and now and then how far the store is.
 
 use std::{
+    collections::BTreeMap,
     path::Path,
     sync::{
-        Mutex, PoisonError,
+        Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -16,6 +17,8 @@ use crate::model::{KeyId, KeyState};
 /// A witness beside an open store.
 pub(super) struct Attendance {
     witness: Mutex<Witness>,
+    /// Its tombstones, once they were asked for, and those that were added since.
+    dead: Mutex<Option<BTreeMap<KeyId, KeyState>>>,
     /// For the last word when the store is closed.
     store: Store,
     since_mark: AtomicU64,
@@ -41,12 +44,29 @@ impl Attendance {
         let mut witness = self.witness.lock().unwrap_or_else(PoisonError::into_inner);
         for (key, mark) in graves {
             witness.bury(key.as_bytes(), *mark)?;
+            if let Some(dead) = &mut *self.dead() {
+                inscribe(dead, *key, *mark);
+            }
         }
         store.transact(transaction)?;
         // Before this is acknowledged: from here on, no store in which the key lives is taken for this one.
         witness.note(store.transactions()?)?;
         self.since_mark.store(0, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// What became of a key, if the witness knows it to be dead.
+    fn fate_of(&self, key: KeyId) -> Result<Option<KeyState>, RecordsError> {
+        let witness = self.witness.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut dead = self.dead();
+        if dead.is_none() {
+            *dead = Some(Testimony::of(&witness)?.dead);
+        }
+        Ok(dead.as_ref().and_then(|dead| dead.get(&key).copied()))
+    }
+
+    fn dead(&self) -> MutexGuard<'_, Option<BTreeMap<KeyId, KeyState>>> {
+        self.dead.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn mark(&self) -> Result<(), RecordsError> {
@@ -99,6 +119,7 @@ impl Records {
         witness.note(found)?;
         self.witness = Some(Attendance {
             witness: Mutex::new(witness),
+            dead: Mutex::default(),
             store: self.store.clone(),
             since_mark: AtomicU64::new(0),
             new,
@@ -110,6 +131,15 @@ impl Records {
     /// before, and a store that was put back to an older state was not recognised.
     pub fn witness_is_new(&self) -> bool {
         self.witness.as_ref().is_some_and(|witness| witness.new)
+    }
+
+    /// What became of a key by the word of the witness: it knows of keys that this store has never had, if the store
+    /// was put back to an older state, or restored without them. `None` when it knows of nothing, or there is none.
+    pub fn fate_of(&self, key: KeyId) -> Result<Option<KeyState>, RecordsError> {
+        match &self.witness {
+            Some(witness) => witness.fate_of(key),
+            None => Ok(None),
+        }
     }
 
     /// Has the witness know how far the store is now.
@@ -139,25 +169,28 @@ pub(super) fn mark_of(state: KeyState) -> Option<Mark> {
     }
 }
 
+/// Of two tombstones of one key, the one that says that it is in other hands counts.
+fn inscribe(dead: &mut BTreeMap<KeyId, KeyState>, key: KeyId, mark: Mark) {
+    let state = match mark {
+        Mark::Destroyed => KeyState::Destroyed,
+        Mark::Compromised => KeyState::Compromised,
+    };
+    let known = dead.entry(key).or_insert(state);
+    if state == KeyState::Compromised {
+        *known = state;
+    }
+}
+
 /// What the witness knows of dead keys, and how far it knows the store to have been.
 pub(super) struct Testimony {
     pub(super) mark: u64,
-    pub(super) dead: std::collections::BTreeMap<KeyId, KeyState>,
+    pub(super) dead: BTreeMap<KeyId, KeyState>,
 }
 
 impl Testimony {
     pub(super) fn of(witness: &Witness) -> Result<Self, RecordsError> {
-        let mut dead = std::collections::BTreeMap::new();
-        witness.tombstones(|key, mark| {
-            let state = match mark {
-                Mark::Destroyed => KeyState::Destroyed,
-                Mark::Compromised => KeyState::Compromised,
-            };
-            let known = dead.entry(KeyId::from_digest(key)).or_insert(state);
-            if state == KeyState::Compromised {
-                *known = state;
-            }
-        })?;
+        let mut dead = BTreeMap::new();
+        witness.tombstones(|key, mark| inscribe(&mut dead, KeyId::from_digest(key), mark))?;
         Ok(Self {
             mark: witness.mark(),
             dead,

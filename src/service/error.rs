@@ -29,6 +29,9 @@ pub struct ServiceError {
     pub message: String,
     /// What to do about it.
     pub hint: Option<String>,
+    /// Whether the audit log tells of what was refused, and why, already.
+    #[serde(skip)]
+    pub(super) told: bool,
 }
 
 impl ServiceError {
@@ -38,6 +41,7 @@ impl ServiceError {
             kind: ErrorKind::Refused,
             message: message.into(),
             hint: None,
+            told: false,
         }
     }
 
@@ -47,6 +51,7 @@ impl ServiceError {
             kind: ErrorKind::Failed,
             message: message.into(),
             hint: None,
+            told: false,
         }
     }
 
@@ -56,7 +61,14 @@ impl ServiceError {
             kind: ErrorKind::Locked,
             message: message.into(),
             hint: None,
+            told: false,
         }
+    }
+
+    /// One that the audit log tells of by itself.
+    pub(super) fn told(mut self) -> Self {
+        self.told = true;
+        self
     }
 
     /// With a next step.
@@ -93,7 +105,9 @@ impl From<RecordsError> for ServiceError {
         }
         let refused = matches!(
             error,
-            RecordsError::IllegalFact { .. } | RecordsError::KeyKnown { .. }
+            RecordsError::IllegalFact { .. }
+                | RecordsError::KeyDead { .. }
+                | RecordsError::KeyKnown { .. }
         ) || error.is_conflict();
         let message = chain(&error);
         if refused {

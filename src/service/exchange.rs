@@ -177,7 +177,7 @@ impl Service {
                 if let Refusal::Declined { contact, reason } = &refusal {
                     self.declined(by, &inbound, &offers, contact, reason)?;
                 }
-                let error = ServiceError::refused(judgement);
+                let error = ServiceError::refused(judgement).told();
                 Err(match refusal.remedy() {
                     Some(remedy) => error.hint(remedy),
                     None => error,
@@ -217,7 +217,7 @@ impl Service {
         };
         let batch = Batch::new().tell(weighed).inbound(&id, &record);
         self.records.commit(by, now, batch)?;
-        Ok(ServiceError::refused(judgement).hint(
+        Ok(ServiceError::refused(judgement).told().hint(
             "look for the mail in the mailbox; ask for another, or `exchange acknowledge` after a call",
         ))
     }

@@ -41,7 +41,6 @@ pub use error::{ErrorKind, ServiceError};
 pub use keyring::{
     CostView, KeyringReply, KeyringRequest, RekeyState, RekeyView, SlotChanged, SlotView, SlotsView,
 };
-pub use opening::FailedAttempts;
 pub use request::{GenerationSlot, IdentityAdd, IdentityAdopt, Reply, Request, Statement};
 pub use standing::{LeaderView, Standing, StandingView};
 pub use status::Advanced;
@@ -218,6 +217,8 @@ impl Service {
         let answered = self.answer(&by, request).await;
         match &answered {
             Ok(_) => self.changed.notify_one(),
+            // Why, the log has already, in the words of what was refused.
+            Err(refusal) if refusal.told => {}
             Err(refusal) => self.tell_refusal(&by, about, refusal),
         }
         answered

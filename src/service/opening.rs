@@ -3,41 +3,19 @@
 use super::{Service, ServiceError};
 use crate::{
     config::Config,
-    model::audit::{Action, Author, ConfigurationFile, Digest},
+    model::audit::{Action, Actor, Author, ConfigurationFile, Digest, Tries},
     pki::digest_of,
     records::{Batch, RecordsError},
 };
 
-/// Attempts to open the store that failed, before one did not.
-#[derive(Clone, Debug)]
-pub struct FailedAttempts {
-    /// How many.
-    pub attempts: u64,
-    /// The first.
-    pub since: jiff::Timestamp,
-    /// The last.
-    pub last: jiff::Timestamp,
-    /// What was wrong.
-    pub why: String,
-}
-
 impl Service {
     /// Tells that the store was opened, and with which configuration: a daemon at once, a command together with
     /// the first thing that it changes. A run that changes nothing leaves no trace.
-    pub fn tell_opened(
-        &self,
-        by: &Author,
-        failed: Option<FailedAttempts>,
-    ) -> Result<(), RecordsError> {
+    pub fn tell_opened(&self, by: &Author, failed: Option<Tries>) -> Result<(), RecordsError> {
         let (now, config) = (self.clock.now(), self.config());
         let mut told = Vec::new();
         if let Some(failed) = failed {
-            told.push(Action::UnlockFailed {
-                attempts: failed.attempts,
-                since: failed.since,
-                last: failed.last,
-                why: failed.why.into(),
-            });
+            told.push(Action::UnlockFailed(failed));
         }
         told.push(Action::StoreOpened {
             daemon: self.since.is_some(),
@@ -57,6 +35,14 @@ impl Service {
             }
         }
         Ok(())
+    }
+
+    /// Tells of somebody who was not listened to at the control socket.
+    pub fn tell_turned_away(&self, who: Actor, tries: Tries) -> Result<(), RecordsError> {
+        let action = Action::PeerTurnedAway(tries);
+        self.records
+            .record(&Author::new(who), self.clock.now(), action)
+            .map(drop)
     }
 
     /// Tells that a daemon closes the store in good order.

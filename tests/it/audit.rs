@@ -8,7 +8,7 @@ use std::{
 };
 
 use countersign::model::audit::Entry;
-use countersign_peers::eventually;
+use countersign_peers::{age, eventually};
 use rustix::process::geteuid;
 use serde_json::Value;
 
@@ -237,6 +237,24 @@ fn refusals_and_decisions_are_told_with_the_name_that_was_stated() {
 }
 
 #[test]
+fn a_refused_mail_is_told_of_once() {
+    let home = Home::with_store(Opens::KeyFile);
+    let stranger = "From: a@b.test\r\nMessage-ID: <1@b.test>\r\nSubject: Re: x\r\n\r\nACCEPT\r\n";
+    for (name, mail) in [("stranger.eml", stranger), ("nothing.eml", "")] {
+        let file = fs::File::open(home.file(name, mail)).unwrap();
+        let mut receive = home.command(&["exchange", "receive"]);
+        let refused = receive.stdin(file).output().unwrap();
+        assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+        let entries = home.json(&["audit", "show"])["entries"].clone();
+        let entries = entries.as_array().unwrap();
+        let weighed = actions(entries, "mail-weighed").pop().unwrap();
+        assert_eq!(weighed["accepted"], false);
+        assert_eq!(weighed["digest"], sha256_of(mail.as_bytes()));
+        assert_eq!(actions(entries, "request-refused"), Vec::<&Value>::new());
+    }
+}
+
+#[test]
 fn what_changes_nothing_leaves_nothing_and_what_cannot_be_told_is_told_with_the_next() {
     let home = Home::with_store(Opens::KeyFile);
     let total = || home.json(&["audit", "show"])["total"].as_u64().unwrap();
@@ -326,8 +344,24 @@ fn a_peer_is_who_the_kernel_says_and_what_it_says_of_itself_is_a_claim() {
             .success()
     );
     let shown = home.json(&["audit", "show"]);
+    let by_sudo = |arguments: &[&str]| {
+        let output = home.command(arguments).env("SUDO_UID", "1234").output();
+        let output = output.unwrap();
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+    };
+    let recipient = age::keygen(&home.path("backup.key"));
+    by_sudo(&["store", "backup", "all.age", "--recipient", &recipient]);
+    by_sudo(&["store", "seal"]);
+    by_sudo(&["store", "unlock"]);
+    let later = home.json(&["audit", "show"]);
     daemon.kill().unwrap();
     daemon.wait().unwrap();
+    // Where secrets are handed over, who called `sudo` is told as anywhere else.
+    let later = later["entries"].as_array().unwrap();
+    for action in ["backup-written", "store-closed", "store-opened"] {
+        let last = actions(later, action).pop().unwrap();
+        assert_eq!(last["who"]["claims"]["sudo_uid"], 1234, "{last:#}");
+    }
     let entries = shown["entries"].as_array().unwrap();
     let opened = actions(entries, "store-opened").pop().unwrap();
     assert_eq!(opened["who"]["by"], "itself");

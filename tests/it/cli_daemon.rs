@@ -7,6 +7,7 @@ use std::{
 };
 
 use countersign_peers::eventually;
+use serde_json::Value;
 
 use crate::cli_home::{Home, Opens, policy};
 
@@ -232,7 +233,7 @@ fn another_user_is_turned_away_at_the_control_socket() {
     if !rustix::process::geteuid().is_root() {
         return;
     }
-    let home = served();
+    let mut home = served();
     let socket = home.path("run/control.sock");
     let as_nobody = || {
         let mut command = Command::new("setpriv");
@@ -271,4 +272,23 @@ fn another_user_is_turned_away_at_the_control_socket() {
         curl(&socket, "/v1/status").status.success(),
         "we ourselves are served"
     );
+
+    // The audit log tells of it by the kernel's word: at once, and of what follows on it together.
+    let told = |home: &Home| -> Vec<Value> {
+        let shown = home.json(&["audit", "show", "--action", "peer-turned-away"]);
+        shown["entries"].as_array().unwrap().clone()
+    };
+    let first = told(&home);
+    assert_eq!(first.len(), 1, "{first:#?}");
+    assert_eq!(first[0]["who"]["by"], "peer");
+    assert_eq!(first[0]["who"]["uid"], 65_534);
+    assert_eq!(first[0]["who"]["claims"]["program"], "curl");
+    assert_eq!(first[0]["attempts"], 1);
+    as_nobody();
+    as_nobody();
+    assert_eq!(told(&home).len(), 1);
+    home.stop_daemon();
+    let all = told(&home);
+    assert_eq!(all.len(), 2, "{all:#?}");
+    assert_eq!(all[1]["attempts"], 2);
 }

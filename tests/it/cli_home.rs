@@ -4,6 +4,7 @@
 use std::{
     collections::BTreeMap,
     fs,
+    io::Write,
     os::unix::{fs::PermissionsExt, net::UnixStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -32,6 +33,15 @@ impl Drop for Daemon {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
+    }
+}
+
+/// What the daemon wrote is gone with the directory: a test that fails shows it first.
+impl Drop for Home {
+    fn drop(&mut self) {
+        if std::thread::panicking() && self.daemon.is_some() {
+            let _ = writeln!(std::io::stderr(), "{}", self.daemon_log());
+        }
     }
 }
 

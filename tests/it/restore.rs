@@ -2,10 +2,10 @@
 
 use std::{fs, path::Path};
 
-use countersign_peers::age;
+use countersign_peers::{Authority, Clients, Nginx, Purpose, Request, age};
 use serde_json::Value;
 
-use crate::world::{Drive, IDENTITY, Plan, World, phase};
+use crate::world::{Drive, IDENTITY, Plan, World, phase, sha1};
 
 /// An installation with a witness, and a recipient for its backups. `renew` drives it.
 fn world() -> World {
@@ -108,6 +108,45 @@ fn a_key_that_was_destroyed_since_does_not_come_back_by_the_word_of_the_witness(
     assert_eq!(rehearsal["needs_unwitnessed"], false);
     restored(&world, &[]);
     assert_dead(&world);
+}
+
+#[test]
+fn a_key_that_ended_is_not_taken_in_again_by_a_store_that_was_put_back_to_before_it() {
+    let mut world = world();
+    let authority = Authority::root("Old authority");
+    world.partner_root = Some(authority.pem());
+    let old = authority.issue(&Request::new(Purpose::Client, "connector.align.test"));
+    let mut gateway = world.gateway.gateway().clone();
+    gateway.clients = Clients::Pinned(vec![sha1(&old.certificate_pem())]);
+    world.gateway = Nginx::start(gateway);
+    let text = fs::read_to_string(world.path("countersign.toml")).unwrap();
+    world.write_configuration();
+    let fresh = fs::read_to_string(world.path("countersign.toml")).unwrap();
+    let backup = text.split_once("[backup]").unwrap().1;
+    let fresh = fresh.replace("[store]\n", "[store]\nwitness = \"elsewhere/witness\"\n");
+    world.file("countersign.toml", format!("{fresh}\n[backup]{backup}"));
+    world.file("old.pem", old.key_pem() + &old.chain_pem());
+    let adopt = [
+        "identity", "adopt", IDENTITY, "old.pem", "--issuer", "ca", "--policy", "quick",
+    ];
+
+    world.ok(&["store", "backup", "old.age"]);
+    world.ok(&adopt);
+    world.replace();
+    assert_eq!(world.generation(1)["key_state"], "destroyed");
+    fs::remove_dir_all(world.path("store")).unwrap();
+    restored(&world, &[]);
+
+    // The backup has never heard of this key; the witness has.
+    let refused = world.run(&adopt).expect(1);
+    assert!(refused.stderr.contains("was in use before"), "{refused:?}");
+    assert_eq!(
+        world.json(&["identity", "list"])["identities"],
+        serde_json::json!([])
+    );
+    // With the witness gone nobody knows.
+    fs::remove_file(world.path("elsewhere/witness")).unwrap();
+    world.ok(&adopt);
 }
 
 #[test]

@@ -243,7 +243,7 @@ impl Told {
     fn broken(&self, client: usize, name: String, answer: &Answer) -> Outcome {
         self.doubtful.lock().unwrap().insert(client, name);
         match answer {
-            Answer::BrokenOff => Outcome::BrokenOff,
+            Answer::BrokenOff(_) => Outcome::BrokenOff,
             _ => Outcome::NobodyThere,
         }
     }
@@ -265,7 +265,7 @@ impl Told {
                 self.mails.lock().unwrap().insert(id);
                 Outcome::Answered
             }
-            Answer::BrokenOff => Outcome::BrokenOff,
+            Answer::BrokenOff(_) => Outcome::BrokenOff,
             Answer::NobodyThere => Outcome::NobodyThere,
         }
     }
@@ -273,7 +273,8 @@ impl Told {
 
 enum Answer {
     Of(u16, Value),
-    BrokenOff,
+    /// With what had come by then, and why no more did.
+    BrokenOff(String),
     NobodyThere,
 }
 
@@ -282,7 +283,8 @@ impl Answer {
     fn answered(self) -> (u16, Value) {
         match self {
             Self::Of(code, value) => (code, value),
-            _ => panic!("the daemon does not answer"),
+            Self::BrokenOff(how) => panic!("the daemon broke off: {how}"),
+            Self::NobodyThere => panic!("nobody listens at the daemon's socket"),
         }
     }
 }
@@ -311,11 +313,11 @@ fn send(socket: &Path, what: &str, kind: &str, body: &[u8]) -> Answer {
         .and_then(|()| stream.read_to_end(&mut answer));
     let text = String::from_utf8_lossy(&answer);
     let Some((head, body)) = text.split_once("\r\n\r\n").filter(|_| talked.is_ok()) else {
-        return Answer::BrokenOff;
+        return Answer::BrokenOff(format!("{talked:?} after {text:?}"));
     };
     let code = head.split(' ').nth(1).and_then(|code| code.parse().ok());
     match (code, serde_json::from_str(body)) {
         (Some(code), Ok(value)) => Answer::Of(code, value),
-        _ => Answer::BrokenOff,
+        _ => Answer::BrokenOff(text.into_owned()),
     }
 }

@@ -5,7 +5,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ConfigurationFile, Digest, ExportOutcome, Line, ProbeEvidence, Receiver, SlotChange, Stage,
+    ConfigurationFile, Digest, ExportOutcome, Line, OneKey, ProbeEvidence, Receiver, SlotChange,
+    Stage, Tries,
 };
 use crate::model::{
     Acknowledgement, ConnectorName, Destination, EmailAddress, Fingerprint, GenerationNumber,
@@ -57,16 +58,10 @@ pub enum Action {
     /// A daemon closed the store in good order.
     StoreClosed,
     /// Somebody tried to open the store, and could not. Noted once it is open.
-    UnlockFailed {
-        /// How often.
-        attempts: u64,
-        /// The first attempt.
-        since: Timestamp,
-        /// The last attempt.
-        last: Timestamp,
-        /// What was wrong.
-        why: Line,
-    },
+    UnlockFailed(Tries),
+    /// A process of another user came to the control socket, and was not listened to. Of one that comes again and
+    /// again each minute is told together.
+    PeerTurnedAway(Tries),
     /// A key slot was changed.
     SlotChanged {
         /// Its number.
@@ -177,23 +172,9 @@ pub enum Action {
         from: Line,
     },
     /// A key protects traffic from here on.
-    KeyActivated {
-        /// Whose.
-        identity: IdentityName,
-        /// Which generation.
-        generation: GenerationNumber,
-        /// SHA-256 of the SubjectPublicKeyInfo.
-        key: KeyId,
-    },
+    KeyActivated(OneKey),
     /// A key is withheld.
-    KeySuspended {
-        /// Whose.
-        identity: IdentityName,
-        /// Which generation.
-        generation: GenerationNumber,
-        /// SHA-256 of the SubjectPublicKeyInfo.
-        key: KeyId,
-    },
+    KeySuspended(OneKey),
     /// A key that a restore had suspended is in force again.
     KeyReinstated {
         /// Whose.
@@ -208,32 +189,11 @@ pub enum Action {
         reason: Line,
     },
     /// A key is no longer presented.
-    KeyDeactivated {
-        /// Whose.
-        identity: IdentityName,
-        /// Which generation.
-        generation: GenerationNumber,
-        /// SHA-256 of the SubjectPublicKeyInfo.
-        key: KeyId,
-    },
+    KeyDeactivated(OneKey),
     /// A key is known or feared to be in other hands.
-    KeyCompromised {
-        /// Whose.
-        identity: IdentityName,
-        /// Which generation.
-        generation: GenerationNumber,
-        /// SHA-256 of the SubjectPublicKeyInfo.
-        key: KeyId,
-    },
+    KeyCompromised(OneKey),
     /// A private key is gone from the store.
-    KeyDestroyed {
-        /// Whose.
-        identity: IdentityName,
-        /// Which generation.
-        generation: GenerationNumber,
-        /// SHA-256 of the SubjectPublicKeyInfo.
-        key: KeyId,
-    },
+    KeyDestroyed(OneKey),
     /// A generation has its certificate.
     CertificateIssued {
         /// Whose.

@@ -1,9 +1,23 @@
 //! What actions are told with.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Digest, Line};
 use crate::model::Verdict;
+
+/// What was tried in vain, once or several times.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Tries {
+    /// How often.
+    pub attempts: u64,
+    /// The first attempt.
+    pub since: Timestamp,
+    /// The last attempt.
+    pub last: Timestamp,
+    /// What was wrong.
+    pub why: Line,
+}
 
 /// A probe in short; the whole report is in the rotation's journal under the same id.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]

@@ -9,12 +9,16 @@ mod action;
 mod actor;
 mod entry;
 mod evidence;
+mod key;
 mod told;
 
 pub use action::Action;
 pub use actor::{Actor, ActorKind, Author, Claims};
 pub use entry::{Digest, Entry, ParseDigestError};
-pub use evidence::{ConfigurationFile, ExportOutcome, ProbeEvidence, Receiver, SlotChange, Stage};
+pub use evidence::{
+    ConfigurationFile, ExportOutcome, ProbeEvidence, Receiver, SlotChange, Stage, Tries,
+};
+pub use key::OneKey;
 pub use told::told;
 
 use std::fmt;

@@ -281,7 +281,8 @@ pub(crate) fn judge(
     }))
 }
 
-/// Keys that were certified before. The one that waits for its certificate is not among them.
+/// Keys that were certified before. The one that waits for its certificate is not among them, unless the witness of
+/// the store knows it to have ended.
 fn earlier_keys(
     records: &Records,
     identity: &IdentityName,
@@ -289,11 +290,13 @@ fn earlier_keys(
 ) -> Result<Vec<KeyId>, RecordsError> {
     let generations = records.generations(identity)?;
     let waiting = |generation: &Generation| generation.key_id == key && generation.chain.is_empty();
+    let ended = records.fate_of(key)?.map(|_| key);
     Ok(generations
         .into_iter()
         .map(|g| g.value)
         .filter(|g| !waiting(g))
         .map(|g| g.key_id)
+        .chain(ended)
         .collect())
 }
 
