@@ -148,14 +148,12 @@ impl Desk {
         request: KeyringRequest,
         secrets: Vec<SecretFrame>,
     ) -> Result<KeyringReply, ServiceError> {
+        let place = self.state().token_place();
         let mut secrets = secrets
             .iter()
-            .map(|frame| Unlock::decode(frame))
-            .collect::<Option<Vec<_>>>()
-            .ok_or_else(|| {
-                ServiceError::failed("a secret came in a form that is not understood")
-                    .hint("use the countersign of the daemon's version")
-            })?;
+            .map(|frame| Unlock::decode(frame, place.as_ref()))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(state::unknown_secret)?;
         match request {
             KeyringRequest::Unlock => {
                 let secret = secrets.pop().ok_or_else(|| {

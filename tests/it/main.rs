@@ -81,6 +81,12 @@ mod sealed;
 /// Several secrets that open one store.
 mod slots;
 
+/// Slots that a key on a PKCS#11 token opens.
+mod tokens;
+
+/// Daemons and tokens.
+mod tokens_daemon;
+
 /// The master key is replaced.
 mod rekey;
 
