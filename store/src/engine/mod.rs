@@ -7,6 +7,7 @@
 mod applied;
 mod contain;
 pub(crate) mod database;
+mod inventory;
 pub(crate) mod leadership;
 pub(crate) mod lease;
 #[cfg(feature = "postgres")]
