@@ -1,5 +1,13 @@
 //! What issuing costs: everything that countersign does for a certificate, and a bare loop beside it.
 
+use std::{
+    sync::{
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    },
+    thread,
+};
+
 use countersign::{
     model::{GenerationNumber, KeyAlgorithm, Lapse, Validity},
     pki::{self, PrivateKey, Profile},
@@ -7,21 +15,48 @@ use countersign::{
 };
 use jiff::Timestamp;
 
-use crate::{Models, author, name, subject};
+use crate::{Models, Story, author, name, subject};
 
-/// Makes, checks, certifies, seals and journals `count` identities in one transaction.
+/// How many identities are committed in one transaction: what they take fits into the engine's cache.
+const BATCH: usize = 250;
+
+/// Makes, checks, certifies, seals and journals `count` identities, by so many threads that make and certify, while
+/// this one seals and commits what they have ready.
 pub fn with_countersign(
     records: &Records,
     models: &Models,
     first: usize,
     count: usize,
     now: Timestamp,
+    makers: usize,
 ) {
-    let mut batch = Batch::new();
-    for number in first..first + count {
-        batch = models.issue(batch, number);
+    let batches: Vec<_> = (first..first + count).step_by(BATCH).collect();
+    let made = |from: usize| {
+        (from..(first + count).min(from + BATCH))
+            .fold(Batch::new(), |batch, number| models.issue(batch, number))
+    };
+    let commit = |batch| {
+        records.commit(&author(), now, batch).unwrap();
+    };
+    if makers == 0 {
+        batches.into_iter().map(made).for_each(commit);
+        return;
     }
-    records.commit(&author(), now, batch).unwrap();
+    let next = AtomicUsize::new(0);
+    let (ready, to_commit) = mpsc::sync_channel(makers);
+    thread::scope(|scope| {
+        for _ in 0..makers {
+            let ready = ready.clone();
+            let (batches, next, made) = (&batches, &next, &made);
+            scope.spawn(move || {
+                while let Some(from) = batches.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    ready.send(made(*from)).unwrap();
+                }
+            });
+        }
+        drop(ready);
+        to_commit.iter().for_each(commit);
+    });
 }
 
 impl Models {
@@ -45,11 +80,8 @@ impl Models {
                 &Profile::Client,
             )
             .unwrap();
-        self.with(batch, number, &key, &request, leaf).new_key(
-            &identity,
-            GenerationNumber::FIRST,
-            key.pkcs8(),
-        )
+        self.with(batch, number, &key, &request, leaf, Story::Issued)
+            .new_key(&identity, GenerationNumber::FIRST, key.pkcs8())
     }
 }
 

@@ -1,27 +1,26 @@
-//! Stores as they are after years: many identities, each with a certificate, a key and a rotation that came to its
-//! end. The records are the real ones, written by the real code; what is the same in all of them is the key pair and
+//! Stores of many identities, each with a certificate, a key and a journal, as after they were adopted. The records are the real ones, written by the real code; what is the same in all of them is the key pair and
 //! the certificate, of which there are but a few.
 
 // Whoever measures wants to know at once when something is not as it should be.
 #![allow(clippy::unwrap_used)]
 
 pub mod issuing;
+pub mod program;
 
 use std::path::Path;
 
 use countersign::{
     model::{
-        Generation, GenerationNumber, HexBytes, Identity, IdentityName, KeyAlgorithm, KeyOrigin,
-        KeyState, Lapse, Slots, SubjectRequest, Validity,
+        CertificateFacts, Destination, Generation, GenerationNumber, HexBytes, Identity,
+        IdentityName, KeyAlgorithm, KeyOrigin, KeyState, Lapse, Slots, SubjectRequest, Validity,
         audit::{Actor, ActorKind, Author, Claims},
-        rotation::{Event, RotationId},
+        rotation::{Event, Fact, Output, RotationId, RotationReason, Scope, Step},
     },
     pki::{self, CertificateAuthority, PrivateKey, Profile},
     records::{Batch, EngineKind, KeyFile, Records, Unlock, Versioned},
     service::system_clock,
 };
 use jiff::Timestamp;
-use serde_json::json;
 
 /// The policy that every identity is under.
 pub const POLICY: &str = "partner-pins";
@@ -47,6 +46,13 @@ pub fn author() -> Author {
 /// What time it is.
 pub fn now() -> Timestamp {
     system_clock().now()
+}
+
+/// A line of `/proc/PROCESS/status`, in KiB.
+pub fn memory_of(process: &str, field: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with(field)).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
 /// The secret beside a store: a key file, so that no key derivation is measured.
@@ -80,6 +86,38 @@ pub fn populate(home: &Path, count: usize, now: Timestamp) {
             batch = models.put(batch, number);
         }
         records.commit(&author, now, batch).unwrap();
+    }
+}
+
+/// What an identity has behind it.
+#[derive(Clone, Copy)]
+enum Story {
+    /// It was in use already, and was taken in.
+    Adopted,
+    /// Its first certificate is issued, and nobody has been told of it.
+    Issued,
+}
+
+impl Story {
+    fn slots(self) -> Slots {
+        let first = Some(GenerationNumber::FIRST);
+        match self {
+            Self::Adopted => Slots {
+                current: first,
+                ..Slots::default()
+            },
+            Self::Issued => Slots {
+                next: first,
+                ..Slots::default()
+            },
+        }
+    }
+
+    fn key_state(self) -> KeyState {
+        match self {
+            Self::Adopted => KeyState::Active,
+            Self::Issued => KeyState::PreActivation,
+        }
     }
 }
 
@@ -136,8 +174,15 @@ impl Models {
                 &Profile::Client,
             )
             .unwrap();
-        self.with(batch, number, &self.key, &self.request, leaf)
-            .new_key(&identity, GenerationNumber::FIRST, self.key.pkcs8())
+        self.with(
+            batch,
+            number,
+            &self.key,
+            &self.request,
+            leaf,
+            Story::Adopted,
+        )
+        .new_key(&identity, GenerationNumber::FIRST, self.key.pkcs8())
     }
 
     /// Everything but the key.
@@ -148,13 +193,14 @@ impl Models {
         key: &PrivateKey,
         request: &[u8],
         leaf: Vec<u8>,
+        story: Story,
     ) -> Batch {
         let identity = name(number);
         let facts = pki::inspect(&leaf).unwrap();
         let mut chain = vec![leaf];
         chain.extend(self.authority.chain().iter().map(|c| c.to_vec()));
         let first = GenerationNumber::FIRST;
-        let events = history(&identity, &facts.fingerprint.to_string(), self.now);
+        let events = journal(&identity, &facts, story, self.now);
         let id = RotationId {
             identity: identity.clone(),
             generation: first,
@@ -167,19 +213,16 @@ impl Models {
                 subject: subject(&identity),
                 key_algorithm: KeyAlgorithm::EcdsaP256,
                 created_at: self.now,
-                slots: Slots {
-                    current: Some(first),
-                    ..Slots::default()
-                },
+                slots: story.slots(),
                 newest: Some(first),
-                rotation: None,
+                rotation: matches!(story, Story::Issued).then_some(first),
             }))
             .generation(&new(Generation {
                 identity: identity.clone(),
                 number: first,
                 key_algorithm: KeyAlgorithm::EcdsaP256,
                 key_id: key.key_id(),
-                key_state: KeyState::Active,
+                key_state: story.key_state(),
                 origin: KeyOrigin::Made,
                 request: request.to_vec(),
                 chain: chain.into_iter().map(HexBytes).collect(),
@@ -210,72 +253,72 @@ pub fn subject(identity: &IdentityName) -> SubjectRequest {
     }
 }
 
-/// The first rotation of an identity, from beginning to end.
-pub fn history(identity: &IdentityName, fingerprint: &str, now: Timestamp) -> Vec<Event> {
-    let there = "acme/production";
-    let step = |name: &str| match name {
-        "prepare" => json!({ "step": name }),
-        "publish" => json!({ "step": name, "connector": "poller" }),
-        _ => json!({ "step": name, "destination": there }),
+/// What its journal holds: events of its first rotation.
+fn journal(
+    identity: &IdentityName,
+    leaf: &CertificateFacts,
+    story: Story,
+    now: Timestamp,
+) -> Vec<Event> {
+    let there: Destination = "acme/production".parse().unwrap();
+    let planned = |reason| Fact::Planned {
+        identity: identity.clone(),
+        from: None,
+        to: GenerationNumber::FIRST,
+        reason,
+        scope: Scope {
+            destinations: vec![there.clone()],
+            connectors: [("poller".parse().unwrap(), there.clone())].into(),
+        },
     };
-    let mut facts = vec![json!({
-        "fact": "planned", "identity": identity, "from": null, "to": 1, "reason": "initial",
-        "scope": { "destinations": [there], "connectors": { "poller": there } },
-    })];
-    let waived = |gate: &str| {
-        json!({
-            "fact": "waived", "destination": there, "gate": gate, "by": "Olga Ops", "reason": "populated",
-        })
+    let (fingerprint, not_after) = (leaf.fingerprint, leaf.validity.not_after());
+    let facts = match story {
+        Story::Adopted => vec![
+            planned(RotationReason::Adopted),
+            Fact::Adopted {
+                fingerprint,
+                not_after,
+                by: "Olga Ops".to_owned(),
+                leniencies: Vec::new(),
+            },
+        ],
+        Story::Issued => vec![
+            planned(RotationReason::Initial),
+            Fact::Started {
+                step: Step::Prepare,
+            },
+            Fact::Succeeded {
+                step: Step::Prepare,
+                output: Output::Prepared {
+                    fingerprint,
+                    not_after,
+                },
+            },
+        ],
     };
-    let basis = json!({ "basis": "waived", "by": "Olga Ops", "reason": "populated" });
-    let outputs = [
-        (
-            "prepare",
-            json!({ "output": "prepared", "fingerprint": fingerprint, "not_after": Lapse::days(400).after(now) }),
-        ),
-        (
-            "offer",
-            json!({ "output": "sent", "letter": {
-                "message_id": format!("<offer.1.{identity}@align.example>"), "kind": "offer",
-                "to": ["sec@acme.example"], "encrypted": true, "server_reply": "250 2.0.0 Ok: queued", "at": now,
-            }}),
-        ),
-        ("confirm", json!({ "output": "confirmed", "basis": basis })),
-        ("probe", json!({ "output": "probe-spared", "basis": basis })),
-        (
-            "publish",
-            json!({ "output": "published", "activation": {
-                "connector": "poller", "generation": 1, "fingerprint": fingerprint,
-                "applied": { "type": "reloaded", "outcome": "status 0" }, "at": now,
-            }}),
-        ),
-        ("activate", json!({ "output": "done" })),
-    ];
-    for (name, output) in outputs {
-        match name {
-            "confirm" => facts.push(waived("acknowledgement")),
-            "probe" => facts.push(waived("probe")),
-            _ => {}
-        }
-        facts.push(json!({ "fact": "started", "step": step(name) }));
-        facts.push(json!({ "fact": "succeeded", "step": step(name), "output": output }));
-    }
     facts
         .into_iter()
-        .map(|mut fact| {
-            fact["at"] = json!(now);
-            serde_json::from_value(fact).unwrap()
-        })
+        .map(|fact| Event { at: now, fact })
         .collect()
 }
 
 /// What was written is what the program itself would have written.
+#[cfg(test)]
 #[test]
-fn the_history_is_a_possible_one_and_is_over() {
+fn the_journals_are_possible_ones() {
     let now: Timestamp = "2026-11-24T00:00:00Z".parse().unwrap();
-    let events = history(&name(7), &"07".repeat(32), now);
-    let rotation = countersign::model::rotation::Rotation::replay(&events)
-        .unwrap()
-        .unwrap();
-    assert!(rotation.outcome.is_some(), "{:?}", rotation.phase());
+    let models = Models::new(now);
+    let leaf = pki::inspect(&models.authority.chain()[0]).unwrap();
+    let replayed = |story| {
+        let events = journal(&name(7), &leaf, story, now);
+        countersign::model::rotation::Rotation::replay(&events)
+            .unwrap()
+            .unwrap()
+    };
+    let adopted = replayed(Story::Adopted);
+    assert!(adopted.outcome.is_some() && adopted.slots() == Story::Adopted.slots());
+    let issued = replayed(Story::Issued);
+    assert!(issued.outcome.is_none() && issued.slots() == Story::Issued.slots());
+    assert_eq!(issued.new_key_state(), Story::Issued.key_state());
+    assert_eq!(adopted.new_key_state(), Story::Adopted.key_state());
 }

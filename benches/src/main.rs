@@ -3,6 +3,8 @@
 //!
 //! - `countersign-measure populate HOME N`
 //! - `countersign-measure measure HOME`: one JSON object on stdout
+//! - `countersign-measure program COUNTERSIGN HOME PARTNERS`: the program itself, over a populated home, with so many
+//!   partners in its configuration
 //! - `countersign-measure issue`: issuing, compared with a bare loop
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
@@ -13,7 +15,9 @@ use std::{
 };
 
 use countersign::{model::Lapse, records::Batch};
-use countersign_benches::{Models, POLICY, issuing, name, now, open, populate, secret};
+use countersign_benches::{
+    Models, POLICY, issuing, memory_of, name, now, open, populate, program, secret,
+};
 use serde_json::json;
 
 fn main() {
@@ -31,9 +35,16 @@ fn main() {
             );
         }
         ["measure", home] => measure(Path::new(home)),
+        ["program", program, home, partners] => {
+            let partners = partners.parse().unwrap();
+            let facts = program::measure(Path::new(program), Path::new(home), partners);
+            println!("{facts}");
+        }
         ["issue"] => issue(),
         _ => {
-            eprintln!("countersign-measure populate HOME N | measure HOME | issue");
+            eprintln!(
+                "countersign-measure populate HOME N | measure HOME | program COUNTERSIGN HOME PARTNERS | issue"
+            );
             std::process::exit(2);
         }
     }
@@ -55,11 +66,8 @@ fn timed(work: impl FnOnce()) -> Duration {
     began.elapsed()
 }
 
-/// In KiB, from `/proc/self/status`.
 fn memory(field: &str) -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with(field)).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    memory_of("self", field)
 }
 
 fn measure(home: &Path) {
@@ -123,6 +131,7 @@ fn measure(home: &Path) {
     );
 }
 
+/// The best of some rounds; a bare loop runs in the same rounds, so that both meet the same machine.
 fn issue() {
     const COUNT: usize = 2_000;
     let now = now();
@@ -131,22 +140,33 @@ fn issue() {
     let records = open(home.path());
     let models = Models::new(now);
     let bare = issuing::Bare::default();
-    let mut rounds = Vec::new();
-    for round in 0..5 {
-        let alone = timed(|| assert!(bare.issue(COUNT) > COUNT)).as_secs_f64();
-        let ours = timed(|| {
-            issuing::with_countersign(&records, &models, round * COUNT, COUNT, now);
+    let mut first = 0;
+    let mut ours = |makers| {
+        let begun = first;
+        first += COUNT;
+        timed(|| issuing::with_countersign(&records, &models, begun, COUNT, now, makers))
+            .as_secs_f64()
+    };
+    let rounds: Vec<_> = (0..5)
+        .map(|_| {
+            let alone = timed(|| assert!(bare.issue(COUNT) > COUNT)).as_secs_f64();
+            [alone, ours(0), ours(1), ours(2)]
         })
-        .as_secs_f64();
-        rounds.push((alone, ours));
-    }
-    let least = |of: fn(&(f64, f64)) -> f64| rounds.iter().map(of).fold(f64::MAX, f64::min);
-    let (alone, ours) = (least(|r| r.0), least(|r| r.1));
+        .collect();
+    let per_second = |which: usize| {
+        let least = rounds.iter().map(|r| r[which]).fold(f64::MAX, f64::min);
+        COUNT as f64 / least
+    };
+    let bare = per_second(0);
     println!(
         "{}",
         json!({
-            "certificates": COUNT, "bare_per_second": COUNT as f64 / alone,
-            "countersign_per_second": COUNT as f64 / ours, "ratio": alone / ours,
+            "certificates": COUNT, "bare_per_second": bare,
+            "one_thread": { "per_second": per_second(1), "ratio": per_second(1) / bare },
+            "a_thread_that_makes_and_one_that_commits":
+                { "per_second": per_second(2), "ratio": per_second(2) / bare },
+            "two_threads_that_make_and_one_that_commits":
+                { "per_second": per_second(3), "ratio": per_second(3) / bare },
         })
     );
 }

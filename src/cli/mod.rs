@@ -20,6 +20,7 @@ mod restore;
 mod serve;
 mod slots;
 mod terminal;
+mod token;
 mod unlock;
 
 use std::{path::Path, sync::Arc};

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{
     Exit, Output,
     args::{Engine, StoreInit},
-    connect, unlock,
+    connect, token, unlock,
 };
 use crate::{
     config::{Config, UnlockSource},
@@ -69,7 +69,12 @@ pub(super) fn init_store(
     let witness = configured
         .as_ref()
         .and_then(|config| config.store.witness.clone());
-    let source = configured.map(|config| config.store.unlock);
+    let source = if init.token.pin.token {
+        let token = configured.and_then(|config| config.store.token);
+        Some(UnlockSource::Token(token::described(&init.token, token)?))
+    } else {
+        configured.map(|config| config.store.unlock)
+    };
     let passphrase_file = init.passphrase_file.clone();
     let secret = match (&init.new_key_file, passphrase_file, source) {
         (Some(file), _, _) => unlock::new_key_file(file)?,
@@ -78,6 +83,9 @@ pub(super) fn init_store(
         }
         (None, None, Some(UnlockSource::Credential(file))) => unlock::credential(&file)?,
         (None, None, Some(UnlockSource::KeyFile(file))) => unlock::new_key_file(&file)?,
+        (None, None, Some(UnlockSource::Token(config))) => {
+            token::configured(output.terminal, &config)?
+        }
         (None, None, Some(UnlockSource::Terminal) | None) => {
             unlock::passphrase(output.terminal.new_passphrase()?)
         }

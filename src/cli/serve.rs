@@ -57,10 +57,19 @@ fn begin(terminal: Terminal, config: Config) -> Result<State, ServiceError> {
     };
     let clock = service::system_clock();
     let now = clock.now();
+    let sealed = |config: Config, why: String| {
+        State::Sealed(Arc::new(Sealed {
+            config,
+            since: now,
+            why,
+            opens: opens.clone(),
+        }))
+    };
     match unlock::at_hand(terminal, &config.store.unlock)? {
         Ok(secret) if config.store.database.is_some() => {
             // A wrong secret is told of now, and not on the day when it is needed.
             match Records::try_secret(&config.store.path, &secret) {
+                Err(error) if error.is_about_a_token() => Ok(sealed(config, error.to_string())),
                 Err(error) if !error.is_passing() => Err(error.into()),
                 _ => Ok(State::Following(Arc::new(Following::new(
                     config,
@@ -71,17 +80,17 @@ fn begin(terminal: Terminal, config: Config) -> Result<State, ServiceError> {
             }
         }
         Ok(secret) => {
-            let records = Records::open(&config.store.path, &secret)?
-                .witnessed(config.store.witness.as_deref())?;
+            let records = match Records::open(&config.store.path, &secret) {
+                // Waiting, and not ending: whoever starts us again and again would have us try the PIN each time.
+                Err(error) if error.is_about_a_token() => {
+                    return Ok(sealed(config, error.to_string()));
+                }
+                records => records?.witnessed(config.store.witness.as_deref())?,
+            };
             let service = Service::new(records, config, clock, Some(now));
             service.tell_opened(service.itself(), None)?;
             Ok(State::Serving(Arc::new(service)))
         }
-        Err(why) => Ok(State::Sealed(Arc::new(Sealed {
-            config,
-            since: now,
-            why,
-            opens,
-        }))),
+        Err(why) => Ok(sealed(config, why)),
     }
 }

@@ -4,14 +4,14 @@ use std::path::Path;
 
 use super::{
     Exit, Output,
-    args::{SlotCommand, SlotSecret},
+    args::{SlotCommand, SlotSecret, TokenSecret},
     connect,
     keyring::Keeper,
-    render, unlock,
+    render, token, unlock,
 };
 use crate::{
     daemon,
-    records::Records,
+    records::{Records, Unlock},
     service::{KeyringReply, KeyringRequest, ServiceError, SlotView, SlotsView, system_clock},
 };
 
@@ -23,10 +23,17 @@ pub(super) async fn run(
 ) -> Result<Exit, ServiceError> {
     let reply = match command {
         SlotCommand::List => list(path).await?,
-        SlotCommand::Add { label, secret } => {
+        SlotCommand::Add {
+            label,
+            secret,
+            token,
+        } => {
             let keeper = Keeper::find(output, path).await?;
             keeper.slots().await?;
-            let secret = unlock::for_slot(output.terminal, &secret)?;
+            let secret = match of_token(output, path, &keeper, &token)? {
+                Some(token) => token,
+                None => unlock::for_slot(output.terminal, &secret)?,
+            };
             keeper
                 .ask(KeyringRequest::SlotAdd { label }, Some(secret))
                 .await?
@@ -36,7 +43,21 @@ pub(super) async fn run(
             label,
             same_secret,
             secret,
-        } => change(output, path, slot, label, same_secret, &secret).await?,
+            token,
+        } => {
+            let keeper = Keeper::find(output, path).await?;
+            known(&keeper.slots().await?, slot)?;
+            let secret = match of_token(output, path, &keeper, &token)? {
+                Some(token) => token,
+                None => of_person(output, same_secret, &secret)?,
+            };
+            let request = KeyringRequest::SlotChange {
+                id: slot,
+                label,
+                same_secret,
+            };
+            keeper.ask(request, Some(secret)).await?
+        }
         SlotCommand::Remove { slot, yes } => {
             let keeper = Keeper::find(output, path).await?;
             let known = known(&keeper.slots().await?, slot)?;
@@ -75,27 +96,41 @@ async fn list(path: &Path) -> Result<KeyringReply, ServiceError> {
     Ok(KeyringReply::Slots(SlotsView::stated(&slots)))
 }
 
-async fn change(
+fn of_person(
     output: Output,
-    path: &Path,
-    id: u32,
-    label: Option<String>,
     same_secret: bool,
     secret: &SlotSecret,
-) -> Result<KeyringReply, ServiceError> {
-    let keeper = Keeper::find(output, path).await?;
-    known(&keeper.slots().await?, id)?;
-    let secret = if same_secret {
-        unlock::of_slot(output.terminal, secret)?
+) -> Result<Unlock, ServiceError> {
+    if same_secret {
+        unlock::of_slot(output.terminal, secret)
     } else {
-        unlock::for_slot(output.terminal, secret)?
+        unlock::for_slot(output.terminal, secret)
+    }
+}
+
+/// The token, if one is asked for.
+fn of_token(
+    output: Output,
+    path: &Path,
+    keeper: &Keeper,
+    said: &TokenSecret,
+) -> Result<Option<Unlock>, ServiceError> {
+    if !said.pin.token {
+        return Ok(None);
+    }
+    let secret = match keeper {
+        Keeper::Daemon(_) => {
+            token::said(output.terminal, &said.pin, token::place_at_daemon(said)?)?
+        }
+        Keeper::Ours(_) => {
+            let config = connect::configuration(path)?;
+            token::configured(
+                output.terminal,
+                &token::described(said, config.store.token)?,
+            )?
+        }
     };
-    let request = KeyringRequest::SlotChange {
-        id,
-        label,
-        same_secret,
-    };
-    keeper.ask(request, Some(secret)).await
+    Ok(Some(secret))
 }
 
 fn known(slots: &[SlotView], id: u32) -> Result<SlotView, ServiceError> {

@@ -105,6 +105,18 @@ impl Terminal {
             })
     }
 
+    /// Asks a person for the PIN of a token, at the terminal and nowhere else.
+    pub(super) fn pin(self) -> Result<Zeroizing<String>, ServiceError> {
+        rpassword::prompt_password("PIN of the token: ")
+            .map(Zeroizing::new)
+            .map_err(|error| {
+                ServiceError::locked(format!(
+                    "there is no terminal to ask for the PIN of the token at: {error}"
+                ))
+                .hint("--pin-file FILE, or pin-file or pin-credential in [store.token] of countersign.toml")
+            })
+    }
+
     /// Asks for a new passphrase, twice.
     pub(super) fn new_passphrase(self) -> Result<Zeroizing<String>, ServiceError> {
         self.new_passphrase_for("the store")

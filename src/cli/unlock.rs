@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 use super::{
     args::{SecretSource, SlotSecret},
     terminal::Terminal,
+    token,
 };
 use crate::{
     config::{StoreConfig, UnlockSource},
@@ -44,6 +45,7 @@ pub(super) fn secret(terminal: Terminal, source: &UnlockSource) -> Result<Unlock
         UnlockSource::PassphraseFile(path) => Ok(passphrase(passphrase_file(path)?)),
         UnlockSource::Credential(path) => credential(path),
         UnlockSource::KeyFile(path) => key_file(path),
+        UnlockSource::Token(config) => token::configured(terminal, config),
     }
 }
 
@@ -66,6 +68,7 @@ pub(super) fn at_hand(
         {
             Ok(Err(format!("{} is not there", path.display())))
         }
+        UnlockSource::Token(config) => token::at_hand(terminal, config),
         source => secret(terminal, source).map(Ok),
     }
 }
@@ -77,6 +80,9 @@ pub(super) fn to_hand_over(
     said: &SecretSource,
     configured: Option<&UnlockSource>,
 ) -> Result<Unlock, ServiceError> {
+    if said.token.token {
+        return token::said(terminal, &said.token, token::elsewhere());
+    }
     match (&said.passphrase_file, &said.key_file, configured) {
         (Some(path), _, _) => Ok(passphrase(passphrase_file(path)?)),
         (None, Some(path), _) => key_file(path),
@@ -89,6 +95,7 @@ pub(super) fn to_hand_over(
                 | UnlockSource::KeyFile(path)),
             ),
         ) if is_there(path) => secret(terminal, source),
+        (None, None, Some(UnlockSource::Token(config))) => token::to_hand_over(terminal, config),
         _ => Ok(passphrase(terminal.passphrase(PROMPT)?)),
     }
 }
@@ -134,7 +141,7 @@ pub(super) fn credential(path: &Path) -> Result<Unlock, ServiceError> {
 const PROMPT: &str = "passphrase of the store: ";
 
 /// Only what is certainly missing is not there: a file that cannot be looked at is a fault to be named.
-fn is_there(path: &Path) -> bool {
+pub(super) fn is_there(path: &Path) -> bool {
     !matches!(std::fs::metadata(path), Err(error) if error.kind() == std::io::ErrorKind::NotFound)
 }
 

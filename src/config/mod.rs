@@ -7,6 +7,7 @@ mod database;
 mod files;
 mod raw;
 mod resolve;
+mod token;
 
 use std::{
     collections::BTreeMap,
@@ -15,6 +16,7 @@ use std::{
 };
 
 pub use files::{ConfigFiles, DEFAULT_PATH};
+pub use token::TokenConfig;
 
 use crate::{
     delivery::Sink,
@@ -57,6 +59,8 @@ pub enum UnlockSource {
     Credential(PathBuf),
     /// The key lies in a file that only we can read.
     KeyFile(PathBuf),
+    /// A private key on a PKCS#11 token.
+    Token(TokenConfig),
 }
 
 /// Where the store is and how it opens.
@@ -66,6 +70,8 @@ pub struct StoreConfig {
     pub path: PathBuf,
     /// How it opens.
     pub unlock: UnlockSource,
+    /// The token that may open it, now or when somebody asks; without one, no module is loaded.
+    pub token: Option<TokenConfig>,
     /// What a new store is kept with.
     pub engine: EngineKind,
     /// The database in which it lies, for machines that share it; `None`: in its directory.

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 
 use serde::Deserialize;
 
-use super::MailSecurity;
+use super::{MailSecurity, token::RawToken};
 use crate::delivery::ReloadSignal;
 use crate::model::{
     ConnectorName, Destination, EmailAddress, GatewayProduct, IdentityName, IssuerKind, IssuerName,
@@ -39,6 +39,7 @@ pub(super) struct RawStore {
     pub(super) passphrase_file: Option<PathBuf>,
     pub(super) key_file: Option<PathBuf>,
     pub(super) credential: Option<String>,
+    pub(super) token: Option<RawToken>,
     pub(super) witness: Option<PathBuf>,
     pub(super) engine: Option<RawEngine>,
     pub(super) postgres: Option<RawPostgres>,

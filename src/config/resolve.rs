@@ -44,9 +44,6 @@ const SHIPPED: [(&str, &str); 3] = [
 /// No configuration, anchor or policy file is larger than this many bytes.
 const LARGEST: u64 = 1 << 20;
 
-/// The environment variable in which a service manager says where credentials lie.
-const CREDENTIALS_DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
-
 /// The policies that the program brings along, read.
 pub(super) fn shipped() -> BTreeMap<PolicyName, Policy> {
     SHIPPED
@@ -179,18 +176,8 @@ impl Resolving<'_> {
     fn store(&mut self, raw: RawStore) -> StoreConfig {
         let credential = raw
             .credential
-            .map(|name| match std::env::var_os(CREDENTIALS_DIRECTORY) {
-                Some(directory) if !name.contains('/') && !name.is_empty() => {
-                    PathBuf::from(directory).join(name)
-                }
-                _ => {
-                    let fault = format!(
-                        "`{name}` is looked for in ${CREDENTIALS_DIRECTORY}, which is not set"
-                    );
-                    self.fault("store.credential", fault);
-                    PathBuf::new()
-                }
-            });
+            .map(|name| self.credential("store.credential", &name));
+        let token = raw.token.map(|token| self.token(token));
         let said = [
             raw.passphrase_file
                 .map(|path| UnlockSource::PassphraseFile(self.path(path))),
@@ -199,7 +186,11 @@ impl Resolving<'_> {
                 .map(|path| UnlockSource::KeyFile(self.path(path))),
         ];
         let mut said = said.into_iter().flatten();
-        let unlock = said.next().unwrap_or(UnlockSource::Terminal);
+        // A token beside one of these is there for those who ask for it.
+        let unlock = said.next().unwrap_or_else(|| {
+            let token = token.clone().map(UnlockSource::Token);
+            token.unwrap_or(UnlockSource::Terminal)
+        });
         if said.next().is_some() {
             self.fault(
                 "store",
@@ -219,6 +210,7 @@ impl Resolving<'_> {
         StoreConfig {
             path,
             unlock,
+            token,
             engine,
             database,
             witness,

@@ -71,6 +71,18 @@ impl Desk {
         self.states.send_replace(state);
     }
 
+    /// Takes the service away, if there is one, because the daemon ends.
+    pub(super) fn retire(&self) -> Option<Arc<Service>> {
+        let service = self.state().service()?;
+        self.enter(State::Sealed(Arc::new(Sealed {
+            config: Config::clone(&service.config()),
+            since: self.clock.now(),
+            why: "it is ending".to_owned(),
+            opens: Vec::new(),
+        })));
+        Some(service)
+    }
+
     /// Nobody holds the service of a state that was left any more: its store is closed.
     pub(super) fn note_closed(&self) {
         self.closed.send_modify(|times| *times += 1);
@@ -136,14 +148,12 @@ impl Desk {
         request: KeyringRequest,
         secrets: Vec<SecretFrame>,
     ) -> Result<KeyringReply, ServiceError> {
+        let place = self.state().token_place();
         let mut secrets = secrets
             .iter()
-            .map(|frame| Unlock::decode(frame))
-            .collect::<Option<Vec<_>>>()
-            .ok_or_else(|| {
-                ServiceError::failed("a secret came in a form that is not understood")
-                    .hint("use the countersign of the daemon's version")
-            })?;
+            .map(|frame| Unlock::decode(frame, place.as_ref()))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(state::unknown_secret)?;
         match request {
             KeyringRequest::Unlock => {
                 let secret = secrets.pop().ok_or_else(|| {

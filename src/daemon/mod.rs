@@ -37,6 +37,9 @@ use crate::{model::Clock, service::Service};
 /// How often it is looked whether a service that was left is let go of.
 const LET_GO: Duration = Duration::from_millis(20);
 
+/// How long what is under way may take to pause when the daemon ends; what has not by then is cut off.
+const FAREWELL: Duration = Duration::from_secs(5);
+
 /// Why the daemon could not start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -76,11 +79,19 @@ impl Daemon {
             ended = live(&desk, &connectors) => return ended,
             _ = stop.wait_for(|stop| *stop) => {}
         }
-        if let Some(service) = desk.state().service() {
+        info!("stopping");
+        if let Some(service) = desk.retire() {
+            // It was told to pause when it was let go of. Without a runtime it would take the end of that for a failure
+            // of what it is doing, and write it down.
+            let paused = async {
+                while Arc::strong_count(&service) > 1 {
+                    tokio::time::sleep(LET_GO).await;
+                }
+            };
+            let _ = tokio::time::timeout(FAREWELL, paused).await;
             desk.tell_of_strangers(&service);
             service.tell_closed(service.itself());
         }
-        info!("stopping");
         Ok(())
     }
 

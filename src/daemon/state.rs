@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use super::following::Following;
 use crate::{
     config::Config,
+    records::{TokenPlace, UnknownSecret},
     service::{Reply, Request, Service, ServiceError, Standing, StandingView},
 };
 
@@ -47,6 +48,17 @@ impl State {
         }
     }
 
+    /// Where a token is looked for: as our own configuration says, and nobody else. A module that somebody else
+    /// names would run in this process.
+    pub(super) fn token_place(&self) -> Option<TokenPlace> {
+        let token = match self {
+            Self::Following(following) => following.config.store.token.clone(),
+            Self::Sealed(sealed) => sealed.config.store.token.clone(),
+            Self::Serving(service) => service.config().store.token.clone(),
+        };
+        token.map(|token| token.place)
+    }
+
     /// What `status` says in place of the service; `None` when there is one.
     pub(super) fn standing(&self, daemon_since: Timestamp, now: Timestamp) -> Option<StandingView> {
         match self {
@@ -75,6 +87,17 @@ pub(super) fn answer_for(view: StandingView, request: &Request) -> Result<Reply,
         return Ok(Reply::Standing(view));
     }
     Err(refusal(&view))
+}
+
+/// Why a secret that came is not taken.
+pub(super) fn unknown_secret(why: UnknownSecret) -> ServiceError {
+    let refusal = ServiceError::failed(why.to_string());
+    match why {
+        UnknownSecret::NoModule => refusal.hint(
+            "describe the token in [store.token] of the daemon's countersign.toml, and restart the daemon",
+        ),
+        _ => refusal.hint("use the countersign of the daemon's version"),
+    }
 }
 
 /// Why nothing is served.

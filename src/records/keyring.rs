@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use countersign_store::Store;
-pub use countersign_store::{KdfCost, ResealState, Resealed, SlotInfo, SlotKind, SlotOptions};
+pub use countersign_store::{
+    KdfCost, ResealState, Resealed, SlotInfo, SlotKind, SlotOptions, TokenKey,
+};
 
 use super::{Records, RecordsError, Unlock};
 
@@ -83,5 +85,8 @@ fn phrase(slot: &SlotInfo) -> String {
     } else {
         format!(" ({})", slot.label)
     };
-    format!("the {kind} of slot {}{label}", slot.id)
+    let token = slot.token.as_ref().map_or_else(String::new, |key| {
+        format!(": key {key} on token {}", key.token)
+    });
+    format!("the {kind} of slot {}{label}{token}", slot.id)
 }

@@ -29,7 +29,7 @@ pub use backup::{BackingUpError, BackupError, Inspected, inspect};
 pub use batch::Batch;
 pub use error::RecordsError;
 pub use journal::Replayed;
-pub use keyring::{KdfCost, ResealState, Resealed, SlotInfo, SlotKind, SlotOptions};
+pub use keyring::{KdfCost, ResealState, Resealed, SlotInfo, SlotKind, SlotOptions, TokenKey};
 pub use mail::{InboxRecord, OutboxRecord};
 pub use outlook::Expiring;
 pub use restore::{Answering, Rehearsal, RestoreError, Restored, Target, rehearse, restore};
@@ -43,7 +43,7 @@ use std::sync::Mutex;
 use aws_lc_rs::digest;
 pub use countersign_store::{
     BackupIdentity, BackupRecipients, Database, Ended, EngineKind, Head, KeyFile, Leader,
-    Leadership, Lease, Manifest, Passphrase, Unlock,
+    Leadership, Lease, Manifest, Passphrase, Pin, Token, TokenPlace, UnknownSecret, Unlock,
 };
 use countersign_store::{Mark, Record, Store, Transaction};
 use serde::de::DeserializeOwned;

@@ -105,6 +105,7 @@ impl RecordsError {
     pub fn is_locked(&self) -> bool {
         use countersign_store::Error;
         self.is_wrong_secret()
+            || self.is_about_a_token()
             || matches!(
                 self,
                 Self::Store(Error::InUse { .. } | Error::Led { .. } | Error::LeadershipLost { .. })
@@ -114,6 +115,15 @@ impl RecordsError {
     /// Whether the secret does not open the store.
     pub fn is_wrong_secret(&self) -> bool {
         use countersign_store::Error;
-        matches!(self, Self::Store(Error::WrongSecret { .. }))
+        match self {
+            Self::Store(Error::Token(fault)) => fault.is_wrong_secret(),
+            other => matches!(other, Self::Store(Error::WrongSecret { .. })),
+        }
+    }
+
+    /// Whether a person can put it right at a token: the installation is sound, and it may be tried again.
+    pub fn is_about_a_token(&self) -> bool {
+        use countersign_store::Error;
+        matches!(self, Self::Store(Error::Token(fault)) if fault.is_about_the_token())
     }
 }

@@ -109,7 +109,7 @@ pub struct SlotsView {
 pub struct SlotView {
     /// Its number.
     pub id: u32,
-    /// `passphrase`, `credential` or `key-file`; `None` when the slot is damaged.
+    /// `passphrase`, `credential`, `key-file` or `token`; `None` when the slot is damaged.
     pub kind: Option<String>,
     /// What people call it.
     pub label: String,
@@ -117,8 +117,28 @@ pub struct SlotView {
     pub since: Option<Timestamp>,
     /// What a guess at its secret costs; `None` when it cannot be guessed.
     pub cost: Option<CostView>,
+    /// The key on a token that opens it; `None` for the other kinds.
+    #[serde(default)]
+    pub token: Option<Box<TokenView>>,
     /// What is wrong with it, in a sentence with what to do.
     pub caution: Option<String>,
+}
+
+/// A key on a PKCS#11 token.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct TokenView {
+    /// What the token is called.
+    pub token: String,
+    /// Its serial number.
+    pub serial: String,
+    /// Who made it.
+    pub maker: String,
+    /// Its model.
+    pub model: String,
+    /// What the key is called.
+    pub key: String,
+    /// `CKA_ID` of the key, in hexadecimal.
+    pub id: String,
 }
 
 /// What a guess at a passphrase costs: Argon2id (RFC 9106).

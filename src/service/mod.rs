@@ -39,7 +39,8 @@ pub use backup::{BackupRequest, BackupTo, BackupView};
 pub(crate) use error::chain as with_causes;
 pub use error::{ErrorKind, ServiceError};
 pub use keyring::{
-    CostView, KeyringReply, KeyringRequest, RekeyState, RekeyView, SlotChanged, SlotView, SlotsView,
+    CostView, KeyringReply, KeyringRequest, RekeyState, RekeyView, SlotChanged, SlotView,
+    SlotsView, TokenView,
 };
 pub use request::{GenerationSlot, IdentityAdd, IdentityAdopt, Reply, Request, Statement};
 pub use standing::{LeaderView, Standing, StandingView};

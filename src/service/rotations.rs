@@ -10,9 +10,9 @@ use super::{
 };
 use crate::{
     model::{
-        Destination, Identity, IdentityName, ProbeReport,
+        Destination, Identity, IdentityName,
         audit::Author,
-        rotation::{Decision, Fact, Gate, Rotation, RotationId, RotationReason, Step},
+        rotation::{Decision, Fact, Gate, Probed, Rotation, RotationId, RotationReason, Step},
     },
     records::Batch,
     rotation::Next,
@@ -295,10 +295,10 @@ impl Service {
                         .as_ref()
                         .map(|a| (a.contact.clone(), a.at)),
                     confirmed: leg.confirmed.as_ref().map(|(at, _)| *at),
-                    probe: leg.probe.as_deref().map(verdict),
+                    probe: leg.probe.as_ref().map(verdict),
                     proven: leg.proven.as_ref().map(|(at, _)| *at),
                     activated: leg.activated,
-                    refusal: leg.refusal.as_deref().map(verdict),
+                    refusal: leg.refusal.as_ref().map(verdict),
                     retired: leg.retired.map(|(at, _)| at),
                 })
                 .collect(),
@@ -324,7 +324,7 @@ impl Service {
     }
 }
 
-fn verdict(report: &ProbeReport) -> (crate::model::Verdict, String, jiff::Timestamp) {
+fn verdict(Probed { report, .. }: &Probed) -> (crate::model::Verdict, String, jiff::Timestamp) {
     (report.verdict, report.summary.clone(), report.at)
 }
 

@@ -13,6 +13,7 @@ use crate::engine::database::DatabaseError;
 use crate::engine::lease::{Ended, Leader};
 use crate::engine::{EngineError, EngineKind};
 use crate::obstacle::Obstacle;
+use crate::token::TokenFault;
 use crate::transaction::Expect;
 
 /// The result of every fallible call of this crate.
@@ -282,6 +283,9 @@ pub enum Error {
         /// What was tried.
         kind: &'static str,
     },
+    /// A token does not open the store, or is not taken for a slot.
+    #[error(transparent)]
+    Token(#[from] TokenFault),
     /// A record or event larger than the store takes.
     #[error("{length} bytes are too many for one record: {limit} are accepted")]
     TooLarge {

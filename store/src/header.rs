@@ -22,7 +22,7 @@ use crate::engine::EngineKind;
 use crate::error::{Error, HeaderFault, Result};
 use crate::files::{self, IoContext};
 use crate::secret::Unlock;
-use crate::slot::{Masters, Slot, SlotInfo};
+use crate::slot::{Attempt, Masters, Slot, SlotInfo};
 use crate::vault::Epoch;
 
 /// The name of the header file in a store's directory.
@@ -72,6 +72,14 @@ impl Held {
         }
     }
 
+    /// The slot, if it is as it was written.
+    pub(crate) fn sound(&self) -> Option<&Slot> {
+        match self {
+            Self::Sound(slot) => Some(slot),
+            Self::Damaged { .. } => None,
+        }
+    }
+
     pub(crate) fn info(&self) -> SlotInfo {
         match self {
             Self::Sound(slot) => slot.info(),
@@ -81,6 +89,7 @@ impl Held {
                 since: None,
                 kind: None,
                 cost: None,
+                token: None,
             },
         }
     }
@@ -296,9 +305,9 @@ impl Unverified {
             covered,
             authentication,
         } = self;
-        for held in &header.slots {
-            let Held::Sound(slot) = held else { continue };
-            let Some(masters) = slot.open(unlock, &header.store_id)? else {
+        let attempt = Attempt::at(unlock, header.slots.iter().filter_map(Held::sound))?;
+        for slot in header.slots.iter().filter_map(Held::sound) {
+            let Some(masters) = slot.open(&attempt, &header.store_id)? else {
                 continue;
             };
             let epochs: Vec<Epoch> = masters.iter().map(|(epoch, _)| *epoch).collect();
@@ -321,7 +330,9 @@ impl Unverified {
             .filter(|held| matches!(held, Held::Damaged { .. }))
             .map(Held::id)
             .collect();
-        if broken.is_empty() {
+        if let (true, Some(fault)) = (broken.is_empty(), attempt.fault()) {
+            Err(fault.into())
+        } else if broken.is_empty() {
             Err(Error::WrongSecret {
                 path: dir.to_owned(),
                 kind: unlock.noun(),

@@ -16,7 +16,7 @@ use crate::engine::EngineKind;
 use crate::error::{Error, Result};
 use crate::header::{Header, Held, MOST_SLOTS, Unverified};
 use crate::secret::Unlock;
-use crate::slot::{Masters, Slot, SlotInfo, SlotOptions};
+use crate::slot::{Attempt, Masters, Slot, SlotInfo, SlotOptions};
 use crate::vault::{Epoch, Vault};
 
 /// The number of the first master key.
@@ -120,10 +120,20 @@ impl Keyring {
             let header = &self.state().header;
             (header.slots.clone(), header.store_id)
         };
-        for held in &slots {
-            if let Held::Sound(slot) = held
-                && slot.open(unlock, &store_id)?.is_some()
-            {
+        let sound = || slots.iter().filter_map(Held::sound);
+        if let Unlock::Token(token) = unlock {
+            // Known by its key: another token than that of the slots may be the one that is meant.
+            let known: Vec<_> = sound().filter_map(Slot::question).collect();
+            if known.is_empty() {
+                return Ok(None);
+            }
+            let key = token.identify()?;
+            let same = known.iter().find(|known| known.key.is(&key));
+            return Ok(same.map(|known| known.slot));
+        }
+        let attempt = Attempt::at(unlock, sound())?;
+        for slot in sound() {
+            if slot.open(&attempt, &store_id)?.is_some() {
                 return Ok(Some(slot.id));
             }
         }

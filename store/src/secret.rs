@@ -1,4 +1,4 @@
-//! What opens a store: a passphrase, or a key file. Neither is ever printed, both are wiped.
+//! What opens a store: a passphrase, a key file, a token with its PIN. None is ever printed, all are wiped.
 
 use std::fmt;
 use std::fs::File;
@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
 use crate::files::{IoContext, create_private, sync_parent};
+use crate::token::{Token, TokenPlace};
 
 const KEY_BYTES: usize = 32;
 
@@ -26,6 +27,8 @@ pub enum Unlock {
     Credential(Passphrase),
     /// Random bytes in a file.
     KeyFile(KeyFile),
+    /// A private key on a PKCS#11 token, which is asked when the store is opened.
+    Token(Token),
 }
 
 impl Unlock {
@@ -35,6 +38,7 @@ impl Unlock {
             Self::Passphrase(_) => "passphrase",
             Self::Credential(_) => "credential",
             Self::KeyFile(_) => "key file",
+            Self::Token(_) => "token",
         }
     }
 
@@ -42,18 +46,24 @@ impl Unlock {
     pub(crate) fn is_empty(&self) -> bool {
         match self {
             Self::Passphrase(text) | Self::Credential(text) => text.is_empty(),
-            Self::KeyFile(_) => false,
+            Self::KeyFile(_) | Self::Token(_) => false,
         }
     }
 
     /// This secret as bytes, to be handed to another process that opens the store. They are as
-    /// secret as it is.
+    /// secret as it is. Of a token these are its PIN and which token and key are meant, and *not* the module:
+    /// nobody makes another process load a library.
     #[must_use]
     pub fn encode(&self) -> Zeroizing<Vec<u8>> {
         let (kind, secret) = match self {
             Self::Passphrase(passphrase) => (PASSPHRASE, passphrase.as_bytes()),
             Self::Credential(passphrase) => (CREDENTIAL, passphrase.as_bytes()),
             Self::KeyFile(key) => (KEY_FILE, key.as_bytes()),
+            Self::Token(token) => {
+                let mut bytes = token.encode();
+                bytes.insert(0, TOKEN);
+                return bytes;
+            }
         };
         let mut bytes = Zeroizing::new(Vec::with_capacity(1 + secret.len()));
         bytes.push(kind);
@@ -61,31 +71,50 @@ impl Unlock {
         bytes
     }
 
-    /// What [`encode`](Self::encode) encoded; `None` when it is of no known kind or form.
-    #[must_use]
-    pub fn decode(bytes: &[u8]) -> Option<Self> {
-        let (kind, secret) = bytes.split_first()?;
+    /// What [`encode`](Self::encode) encoded. `place` says where this process looks for tokens, if it does.
+    ///
+    /// # Errors
+    /// [`UnknownSecret`] when it is of no known form, or of a token and there is no place to look for one.
+    pub fn decode(bytes: &[u8], place: Option<&TokenPlace>) -> Result<Self, UnknownSecret> {
+        let (kind, secret) = bytes.split_first().ok_or(UnknownSecret::Form)?;
         let text = || {
-            let text = std::str::from_utf8(secret).ok()?.to_owned();
-            Some(Passphrase::new(text.into()))
+            let text = std::str::from_utf8(secret).map_err(|_| UnknownSecret::Form)?;
+            Ok(Passphrase::new(text.to_owned().into()))
         };
         match *kind {
-            PASSPHRASE => Some(Self::Passphrase(text()?)),
-            CREDENTIAL => Some(Self::Credential(text()?)),
+            PASSPHRASE => Ok(Self::Passphrase(text()?)),
+            CREDENTIAL => Ok(Self::Credential(text()?)),
             KEY_FILE => {
-                let mut key = Zeroizing::new([0; KEY_BYTES]);
-                (secret.len() == key.len()).then(|| key.copy_from_slice(secret))?;
-                Some(Self::KeyFile(KeyFile(key)))
+                let key = secret.try_into().map_err(|_| UnknownSecret::Form)?;
+                Ok(Self::KeyFile(KeyFile(Zeroizing::new(key))))
             }
-            _ => None,
+            TOKEN => {
+                let place = place.ok_or(UnknownSecret::NoModule)?;
+                let token = Token::decode(secret, place).ok_or(UnknownSecret::Form)?;
+                Ok(Self::Token(token))
+            }
+            _ => Err(UnknownSecret::Form),
         }
     }
+}
+
+/// Why a secret that another process handed over is not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum UnknownSecret {
+    /// Bytes that no known version of this program writes.
+    #[error("a secret came in a form that is not understood")]
+    Form,
+    /// A token's PIN, for a process that has no PKCS#11 module.
+    #[error("the PIN of a token came, and no PKCS#11 module is configured here")]
+    NoModule,
 }
 
 // The first byte of an encoded secret.
 const PASSPHRASE: u8 = b'p';
 const CREDENTIAL: u8 = b'c';
 const KEY_FILE: u8 = b'k';
+const TOKEN: u8 = b't';
 
 /// A passphrase, as typed. Its bytes are used as they are: no trimming, no Unicode normalisation.
 pub struct Passphrase(Zeroizing<String>);
@@ -301,17 +330,17 @@ mod tests {
     #[test]
     fn an_encoded_secret_is_the_same_secret_again() {
         let passphrase = Unlock::Passphrase(Passphrase::new(Zeroizing::new("a b\n".into())));
-        let Some(Unlock::Passphrase(again)) = Unlock::decode(&passphrase.encode()) else {
+        let Ok(Unlock::Passphrase(again)) = Unlock::decode(&passphrase.encode(), None) else {
             panic!("a passphrase became something else");
         };
         assert_eq!(again.as_bytes(), b"a b\n");
         let key = Unlock::KeyFile(KeyFile(Zeroizing::new([7; KEY_BYTES])));
-        let Some(Unlock::KeyFile(again)) = Unlock::decode(&key.encode()) else {
+        let Ok(Unlock::KeyFile(again)) = Unlock::decode(&key.encode(), None) else {
             panic!("a key file became something else");
         };
         assert_eq!(again.as_bytes(), [7; KEY_BYTES]);
         for foreign in [&b""[..], b"k", b"kshort", b"x123", b"p\xff"] {
-            assert!(Unlock::decode(foreign).is_none(), "{foreign:?}");
+            assert!(Unlock::decode(foreign, None).is_err(), "{foreign:?}");
         }
     }
 

@@ -53,6 +53,17 @@ impl Error {
             _ => false,
         }
     }
+
+    /// Whether a view was lost, and another one would show something else.
+    pub(crate) fn is_overtaken(&self) -> bool {
+        match self {
+            #[cfg(feature = "postgres")]
+            Self::Engine { source, .. } => {
+                matches!(&**source, EngineError::Postgres(error) if error.is_overtaken())
+            }
+            _ => false,
+        }
+    }
 }
 
 impl Inner {
@@ -155,7 +166,17 @@ mod built {
         let lock = Lock::take(dir)?;
         let visit = Visit::pay(dir).map_err(failed)?;
         visit.expect_store().map_err(failed)?;
-        let engine = visit.lead(instance(dir)?).map_err(failed)?;
+        let engine = match visit.lead(instance(dir)?) {
+            Err(EngineError::Postgres(error @ PostgresError::Led { .. })) => {
+                // Whoever follows learns that the secret opens nothing any more now, and not on the day when it is needed.
+                if let Some(text) = news(&visit, dir)? {
+                    Unverified::decode(dir, &text)?.open(dir, unlock)?;
+                    files::replace_among_others(&dir.join(HEADER_FILE), &text)?;
+                }
+                return Err(failed(error.into()));
+            }
+            engine => engine.map_err(failed)?,
+        };
         // Under our own term: nobody else puts another header there any more.
         copy_header(&visit, dir)?;
         let keyring = Keyring::open(dir, unlock)?;
@@ -226,17 +247,22 @@ mod built {
 
     /// Takes the header from the database.
     fn copy_header(visit: &Visit, dir: &Path) -> Result<()> {
+        match news(visit, dir)? {
+            Some(text) => files::replace_among_others(&dir.join(HEADER_FILE), &text),
+            None => Ok(()),
+        }
+    }
+
+    /// The header in the database, unless it reads as our copy of it does.
+    fn news(visit: &Visit, dir: &Path) -> Result<Option<Vec<u8>>> {
         let text = visit
             .header()
             .map_err(|source| engine_error(KIND, dir, "give its header", source))?
             .ok_or_else(|| Error::HeaderMissing {
                 path: dir.to_owned(),
             })?;
-        let path = dir.join(HEADER_FILE);
-        if fs::read(&path).is_ok_and(|copy| copy == text) {
-            return Ok(());
-        }
-        files::replace_among_others(&path, &text)
+        let copy = fs::read(dir.join(HEADER_FILE));
+        Ok(Some(text).filter(|text| !copy.is_ok_and(|copy| copy == *text)))
     }
 
     /// Names the lock that this process holds: the same name again means that whoever had it before is
@@ -260,26 +286,6 @@ mod built {
 
     pub(super) fn open(dir: &Path, _: &Unlock) -> Result<Store> {
         Err(not_built(dir))
-    }
-
-    /// Leads an empty database, in which there is no store, before anything is written there.
-    pub(crate) fn create_engine(dir: &Path) -> Result<PostgresEngine, EngineError> {
-        let path = || dir.to_owned();
-        let visit = Visit::pay(dir)?;
-        visit.build()?;
-        match visit.site()? {
-            Site::Bare | Site::Prepared => {}
-            Site::Store => return Err(Error::AlreadyExists { path: path() }.into()),
-            Site::Headless => return Err(Error::HeaderMissing { path: path() }.into()),
-        }
-        let engine = visit.lead(instance(dir)?)?;
-        engine.begin()?;
-        Ok(engine)
-    }
-
-    /// Leads a database that somebody else has left.
-    pub(crate) fn open_engine(dir: &Path) -> Result<PostgresEngine, EngineError> {
-        Visit::pay(dir)?.lead(instance(dir)?)
     }
 
     pub(super) fn leader(dir: &Path) -> Result<Option<Leader>> {

@@ -49,7 +49,7 @@ impl Store {
     /// # Errors
     /// [`Error::Engine`](crate::Error::Engine).
     pub fn survey(&self, collection: &str) -> Result<Survey> {
-        self.snapshot()?.survey(collection)
+        self.view(|view| view.survey(collection))
     }
 
     /// Reads and checks everything where it is stored, and reports all damage rather than the first.
@@ -60,7 +60,7 @@ impl Store {
     /// # Errors
     /// [`Error::Engine`](crate::Error::Engine). Damage is not an error here but the answer.
     pub fn verify(&self) -> Result<Verification> {
-        self.snapshot()?.distrusting().verify()
+        self.view(|view| view.distrusting().verify())
     }
 }
 

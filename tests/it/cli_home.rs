@@ -23,6 +23,8 @@ pub(crate) const PASSPHRASE: &str = "correct horse battery staple";
 /// A directory with a configuration.
 pub(crate) struct Home {
     daemon: Option<Daemon>,
+    /// What every process has in its environment beside the usual.
+    environment: Vec<(String, String)>,
     directory: TempDir,
 }
 
@@ -61,6 +63,7 @@ impl Home {
     pub(crate) fn new(opens: Opens) -> Self {
         let home = Self {
             daemon: None,
+            environment: Vec::new(),
             directory: tempfile::tempdir().unwrap(),
         };
         let unlock = match opens {
@@ -80,6 +83,12 @@ impl Home {
         let home = Self::new(opens);
         home.ok(&["store", "init"]);
         home
+    }
+
+    /// Puts something into the environment of every process from now on.
+    pub(crate) fn with_environment(mut self, environment: Vec<(String, String)>) -> Self {
+        self.environment.extend(environment);
+        self
     }
 
     /// A path in the directory.
@@ -107,6 +116,7 @@ impl Home {
             .env_remove("COUNTERSIGN_LOG")
             .env("RUST_BACKTRACE", "0")
             .env("USER", "olga")
+            .envs(self.environment.iter().cloned())
             .stdin(Stdio::null());
         command
     }
@@ -157,6 +167,7 @@ impl Home {
             .current_dir(self.path(""))
             .env_remove("NO_COLOR")
             .env("TERM", "xterm")
+            .envs(self.environment.iter().cloned())
             .envs(environment.iter().copied())
             .output()
             .unwrap();
@@ -218,6 +229,7 @@ impl Home {
             .arg("daemon")
             .current_dir(self.path(""))
             .env_remove("COUNTERSIGN_LOG")
+            .envs(self.environment.iter().cloned())
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log)

@@ -34,6 +34,9 @@ mod story_restarts;
 /// Two machines that share a store, of which one leads.
 mod pair;
 
+/// What opens the store that two machines share, and its master key.
+mod pair_secrets;
+
 /// A pair of which the leader dies or stands still at appends to a journal.
 #[cfg(feature = "fault-injection")]
 mod pair_faults;
@@ -77,6 +80,12 @@ mod sealed;
 
 /// Several secrets that open one store.
 mod slots;
+
+/// Slots that a key on a PKCS#11 token opens.
+mod tokens;
+
+/// Daemons and tokens.
+mod tokens_daemon;
 
 /// The master key is replaced.
 mod rekey;

@@ -10,7 +10,10 @@ use std::{
 use countersign_peers::eventually;
 use rustix::process::{Pid, Signal, geteuid, kill_process};
 
-use crate::cli_home::{Home, Opens, PASSPHRASE};
+use crate::{
+    cli_home::{Home, Opens, PASSPHRASE},
+    tokens::{PIN, installation, reader},
+};
 
 fn of_process(pid: u32, file: &str) -> String {
     fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap()
@@ -157,4 +160,20 @@ fn the_key_of_a_key_file_is_in_the_memory_of_no_daemon_that_it_opened_the_store_
         home.daemon_pid(),
         &hex::decode(digits).unwrap()
     ));
+}
+
+#[test]
+fn the_pin_of_a_token_is_in_the_memory_of_no_daemon_that_it_opened_the_store_for() {
+    if !geteuid().is_root() {
+        return;
+    }
+    let hsm = reader();
+    let mut home = installation(&hsm, Opens::Terminal, "pin-file = \"pin\"");
+    home.ok(&["store", "init"]);
+    home.start_daemon();
+    home.ok(&["store", "seal"]);
+    home.ok(&["store", "unlock"]);
+    home.ok(&["identity", "list"]);
+    assert!(is_in_memory(home.daemon_pid(), b"libsofthsm2.so"));
+    assert!(!is_in_memory(home.daemon_pid(), PIN.as_bytes()));
 }

@@ -30,7 +30,6 @@ pub(crate) fn prepared(server: &Postgres, plan: Plan) -> World {
 }
 
 #[test]
-#[ignore = "the pair is not proven yet: see the open points in docs/store.md"]
 fn the_other_machine_says_who_leads_refuses_changes_and_takes_over() {
     let server = Postgres::start();
     let world = prepared(&server, Plan::default());
@@ -63,8 +62,14 @@ fn the_other_machine_says_who_leads_refuses_changes_and_takes_over() {
     // And not.
     world.kill_at(RIGHT);
     world.until_leads(LEFT);
+    // The rotation that began under the first leader is there under the third term.
     let story = world.rotation();
-    assert_eq!(story["identity"], IDENTITY, "{story:#}");
+    assert_eq!(story["rotation"], format!("{IDENTITY}.1"), "{story:#}");
+    // That a leader ends in the middle of a step is no failure of the step.
+    assert!(
+        !story["history"].to_string().contains("failed to"),
+        "{story:#}"
+    );
     assert_nothing_is_readable(&server, &world);
 }
 
@@ -139,7 +144,6 @@ fn a_wrong_secret_is_told_of_when_the_daemon_starts_and_not_when_it_is_needed() 
 }
 
 #[test]
-#[ignore = "the pair is not proven yet: see the open points in docs/store.md"]
 fn a_standby_without_a_secret_is_sealed_until_it_is_given_one() {
     let server = Postgres::start();
     let world = prepared(&server, Plan::default());
@@ -161,7 +165,6 @@ fn a_standby_without_a_secret_is_sealed_until_it_is_given_one() {
 }
 
 #[test]
-#[ignore = "the pair is not proven yet: see the open points in docs/store.md"]
 fn a_story_survives_a_database_that_is_restarted_and_one_that_is_away() {
     let mut server = Postgres::start();
     let delivery = "kind = \"bundle\"\npath = \"client.pem\"\nreload = { command = [\"true\"] }";

@@ -33,7 +33,6 @@ fn tell(world: &mut World, faults: &[(&'static str, &'static str)]) {
 }
 
 #[test]
-#[ignore = "the pair is not proven yet: see the open points in docs/store.md"]
 fn a_leader_that_dies_in_the_middle_of_a_rotation_is_followed_by_the_other() {
     let server = Postgres::start();
     let mut world = pair(&server);
@@ -51,7 +50,6 @@ fn a_leader_that_dies_in_the_middle_of_a_rotation_is_followed_by_the_other() {
 }
 
 #[test]
-#[ignore = "the pair is not proven yet: see the open points in docs/store.md"]
 fn a_leader_that_stood_still_beyond_its_lease_sends_nothing_when_it_wakes() {
     let server = Postgres::start();
     let mut world = pair(&server);

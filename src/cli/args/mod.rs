@@ -5,6 +5,7 @@ mod backup;
 mod identity;
 mod inspect;
 mod store;
+mod token;
 
 use std::path::PathBuf;
 
@@ -15,6 +16,7 @@ pub(super) use backup::{AcceptRollback, BackupCommand, OpenBackup, StoreBackup, 
 pub(super) use identity::{IdentityAdoptArguments, IdentityCommand};
 pub(super) use inspect::KeyFiles;
 pub(super) use store::{Engine, SecretSource, SlotCommand, SlotSecret, StoreCommand, StoreInit};
+pub(super) use token::{TokenPin, TokenSecret};
 
 use super::exit::HELP;
 use crate::{

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::{AcceptRollback, StoreBackup, StoreRestore};
+use super::{AcceptRollback, StoreBackup, StoreRestore, TokenPin, TokenSecret};
 use crate::cli::exit::HELP;
 
 #[derive(Debug, Subcommand)]
@@ -56,6 +56,8 @@ pub enum SlotCommand {
         label: String,
         #[command(flatten)]
         secret: SlotSecret,
+        #[command(flatten)]
+        token: TokenSecret,
     },
     /// Give a slot another secret, or seal its secret at the present cost.
     #[command(after_help = HELP)]
@@ -70,6 +72,8 @@ pub enum SlotCommand {
         same_secret: bool,
         #[command(flatten)]
         secret: SlotSecret,
+        #[command(flatten)]
+        token: TokenSecret,
     },
     /// Let the secret of a slot open the store no more. Asks first; the last slot stays.
     #[command(after_help = HELP)]
@@ -84,7 +88,7 @@ pub enum SlotCommand {
 
 /// The secret of a slot; with nothing said, a passphrase from the terminal.
 #[derive(Args, Debug, Default)]
-#[group(multiple = false)]
+#[group(multiple = false, conflicts_with = "token")]
 #[allow(missing_docs)]
 pub struct SlotSecret {
     /// Take the passphrase from a file that only we can read.
@@ -106,11 +110,13 @@ pub struct SlotSecret {
 #[allow(missing_docs)]
 pub struct SecretSource {
     /// Take the passphrase from a file that only we can read.
-    #[arg(long, value_name = "FILE", conflicts_with = "key_file")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["key_file", "token"])]
     pub passphrase_file: Option<PathBuf>,
     /// Take the key from a key file.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "token")]
     pub key_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub token: TokenPin,
 }
 
 #[derive(Args, Debug)]
@@ -123,11 +129,13 @@ pub struct StoreInit {
     #[arg(long, value_enum)]
     pub engine: Option<Engine>,
     /// Take the passphrase from a file that only we can read (such as a service manager's credential).
-    #[arg(long, value_name = "FILE", conflicts_with = "new_key_file")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["new_key_file", "token"])]
     pub passphrase_file: Option<PathBuf>,
     /// Make a key file there and let it open the store instead of a passphrase.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "token")]
     pub new_key_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub token: TokenSecret,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

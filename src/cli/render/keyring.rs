@@ -83,6 +83,16 @@ fn slots(out: &mut String, view: &SlotsView, now: Timestamp) -> std::fmt::Result
         )?;
     }
     for slot in &view.slots {
+        if let Some(token) = &slot.token {
+            writeln!(
+                out,
+                "slot {}: key {} on token {}, serial {}",
+                slot.id,
+                Printable(&token.key),
+                Printable(&token.token),
+                Printable(&token.serial)
+            )?;
+        }
         if let Some(caution) = &slot.caution {
             writeln!(out, "slot {}: {caution}", slot.id)?;
         }

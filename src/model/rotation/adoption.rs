@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::{
-    Basis, Event, IllegalTransition, Outcome, PreparedCertificate, Rotation, RotationReason,
+    Basis, Event, IllegalTransition, Outcome, PreparedCertificate, Probed, Rotation, RotationReason,
 };
 use crate::model::{Destination, Fingerprint, ProbeReport};
 
@@ -48,7 +48,10 @@ impl Rotation {
         if report.proves_acceptance() {
             leg.proven.get_or_insert((event.at, Basis::Evidence));
         }
-        leg.probe = Some(Box::new(report.clone()));
+        leg.probe = Some(Probed {
+            report: Box::new(report.clone()),
+            noted: event.at,
+        });
         self.last_event = event.at;
         Ok(self)
     }

@@ -32,6 +32,15 @@ pub struct Declined {
     pub at: Timestamp,
 }
 
+/// What a probe saw.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Probed {
+    /// What it saw, and when it began.
+    pub report: Box<ProbeReport>,
+    /// When that was noted. The next one is due so long after this, however long this one took.
+    pub noted: Timestamp,
+}
+
 /// A destination's part of a rotation.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
 pub struct Leg {
@@ -52,7 +61,7 @@ pub struct Leg {
     /// When and why the gate of acknowledgement opened.
     pub confirmed: Option<(Timestamp, Basis)>,
     /// The last probe with the new generation.
-    pub probe: Option<Box<ProbeReport>>,
+    pub probe: Option<Probed>,
     /// When and why the gate of the probe opened.
     pub proven: Option<(Timestamp, Basis)>,
     /// When the last connector there had been seen presenting the new generation.
@@ -60,7 +69,7 @@ pub struct Leg {
     /// The accepted notice that the old certificate may go.
     pub notice: Option<SentLetter>,
     /// The last probe with the old generation.
-    pub refusal: Option<Box<ProbeReport>>,
+    pub refusal: Option<Probed>,
     /// When and why the old generation counted as gone.
     pub retired: Option<(Timestamp, RetireBasis)>,
     /// The accepted withdrawal of the offer.

@@ -25,7 +25,7 @@ pub use fact::{
     Basis, Decision, Event, Fact, Failure, FailureKind, Gate, Output, RetireBasis, RotationReason,
     Scope, Step,
 };
-pub use leg::{ConnectorLeg, Declined, Leg, Waiver};
+pub use leg::{ConnectorLeg, Declined, Leg, Probed, Waiver};
 pub use state::{Ending, Outcome, Phase, PreparedCertificate, Rotation, Trouble};
 pub use transition::IllegalTransition;
 

@@ -3,7 +3,7 @@
 use super::{
     RotationId,
     fact::{Basis, Decision, Event, Fact, Gate, Output, RetireBasis, Scope, Step},
-    leg::{ConnectorLeg, Declined, Leg, Waiver},
+    leg::{ConnectorLeg, Declined, Leg, Probed, Waiver},
     state::{Ending, Outcome, Phase, PreparedCertificate, Rotation, Trouble},
 };
 use crate::model::Destination;
@@ -295,7 +295,10 @@ impl Rotation {
                     // What was accepted yesterday is not accepted now: the gate shuts again.
                     leg.proven = None;
                 }
-                leg.probe = Some(report.clone());
+                leg.probe = Some(Probed {
+                    report: report.clone(),
+                    noted: at,
+                });
             }
             (Step::Probe { destination }, Output::ProbeSpared { basis }) => {
                 let leg = self.leg(destination, event)?;
@@ -329,7 +332,10 @@ impl Rotation {
                 if report.proves_refusal() {
                     leg.retired.get_or_insert((at, RetireBasis::Refused));
                 }
-                leg.refusal = Some(report.clone());
+                leg.refusal = Some(Probed {
+                    report: report.clone(),
+                    noted: at,
+                });
             }
             (Step::ProveRefusal { destination }, Output::Expired) => {
                 self.leg(destination, event)?

@@ -6,7 +6,7 @@ use super::{Deciding, Next, with_wake};
 use crate::{
     model::{
         Destination, Lapse,
-        rotation::{Basis, ConnectorLeg, Gate, Leg, Outcome, Step},
+        rotation::{Basis, ConnectorLeg, Gate, Leg, Outcome, Probed, Step},
     },
     policy::{GateRule, RetireRule},
 };
@@ -53,13 +53,13 @@ impl Deciding<'_> {
 
     /// When the wire is asked next: at the interval, and at once after an acknowledgement.
     fn next_probe(&self, leg: &Leg) -> Timestamp {
-        let Some(report) = &leg.probe else {
+        let Some(probe) = &leg.probe else {
             return self.now;
         };
         match &leg.acknowledgement {
             // Not one from the future, of a clock that was set back: the wire would be asked for ever.
-            Some(ack) if ack.at > report.at && ack.at <= self.now => self.now,
-            _ => self.policy.probe.every.after(report.at),
+            Some(ack) if ack.at > probe.report.at && ack.at <= self.now => self.now,
+            _ => self.policy.probe.every.after(probe.noted),
         }
     }
 
@@ -98,7 +98,7 @@ impl Deciding<'_> {
         let last = leg.reminders.last().map_or(offered, |letter| letter.at);
         let due = rules.remind_every.after(last);
         let silent = match &leg.probe {
-            Some(report) if report.proves_acceptance() => " (the wire accepts it already)",
+            Some(probe) if probe.report.proves_acceptance() => " (the wire accepts it already)",
             _ => "",
         };
         if sent >= rules.reminders && due <= self.now {
@@ -132,7 +132,7 @@ impl Deciding<'_> {
     }
 
     fn awaiting_acceptance(&self, destination: &Destination, leg: &Leg) -> Next {
-        let Some(report) = &leg.probe else {
+        let Some(Probed { report, noted }) = &leg.probe else {
             return self.attempt(Step::Probe {
                 destination: destination.clone(),
             });
@@ -141,7 +141,7 @@ impl Deciding<'_> {
             destination: destination.clone(),
             what: format!("accept the new certificate on the wire: {}", report.summary),
             since: leg.confirmed.as_ref().map_or(report.at, |(at, _)| *at),
-            again: Some(self.policy.probe.every.after(report.at)),
+            again: Some(self.policy.probe.every.after(*noted)),
         }
     }
 
@@ -218,10 +218,10 @@ impl Deciding<'_> {
             .facts
             .old_not_after
             .filter(|_| self.policy.retire.proof == RetireRule::RefusedOrExpired);
-        let Some(report) = &leg.refusal else {
+        let Some(Probed { report, noted }) = &leg.refusal else {
             return self.attempt(prove);
         };
-        let due = self.policy.retire.every.after(report.at);
+        let due = self.policy.retire.every.after(*noted);
         if due <= self.now || end.is_some_and(|end| end < self.now) {
             return self.attempt(prove);
         }

@@ -2,10 +2,10 @@
 
 use jiff::Timestamp;
 
-use super::{CostView, KeyringReply, SlotChanged, SlotView, SlotsView};
+use super::{CostView, KeyringReply, SlotChanged, SlotView, SlotsView, TokenView};
 use crate::{
     model::audit::{Action, Author, SlotChange},
-    records::{KdfCost, SlotInfo, SlotKind, SlotOptions, Unlock},
+    records::{KdfCost, SlotInfo, SlotKind, SlotOptions, TokenKey, Unlock},
     service::{Service, ServiceError},
 };
 
@@ -40,7 +40,21 @@ impl SlotView {
                 .since
                 .and_then(|since| Timestamp::from_second(since).ok()),
             cost: slot.cost.map(CostView::new),
+            token: slot.token.as_ref().map(TokenView::new).map(Box::new),
             caution,
+        }
+    }
+}
+
+impl TokenView {
+    fn new(key: &TokenKey) -> Self {
+        Self {
+            token: key.token.label.to_string(),
+            serial: key.token.serial.to_string(),
+            maker: key.token.maker.to_string(),
+            model: key.token.model.to_string(),
+            key: key.label.to_string(),
+            id: hex::encode(&key.id),
         }
     }
 }
@@ -60,6 +74,7 @@ fn word(kind: SlotKind) -> &'static str {
         SlotKind::Passphrase => "passphrase",
         SlotKind::Credential => "credential",
         SlotKind::KeyFile => "key-file",
+        SlotKind::Token => "token",
         // The store crate may learn new kinds before this one has a word for them.
         _ => "other",
     }

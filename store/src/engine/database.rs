@@ -11,7 +11,7 @@ use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::{Path, PathBuf, absolute};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -200,7 +200,8 @@ impl Database {
         dir.join(DATABASE_FILE).symlink_metadata().is_ok()
     }
 
-    /// Notes in the store's directory, which is made if it is not there, where the store lies.
+    /// Notes in the store's directory, which is made if it is not there, where the store lies. What names a file
+    /// names it from wherever one stands.
     ///
     /// # Errors
     /// [`DatabaseError::Refused`], [`Error::Io`].
@@ -210,7 +211,17 @@ impl Database {
             path: path.clone(),
             fault,
         })?;
-        if Self::read(dir).is_ok_and(|named| named == *self) {
+        let whole = |path: &Option<PathBuf>| {
+            path.as_ref()
+                .map(|path| absolute(path).while_trying("locate", path))
+                .transpose()
+        };
+        let described = Self {
+            password_file: whole(&self.password_file)?,
+            anchors: whole(&self.anchors)?,
+            ..self.clone()
+        };
+        if Self::read(dir).is_ok_and(|named| named == described) {
             return Ok(());
         }
         match files::create_private_dir(dir) {
@@ -218,7 +229,7 @@ impl Database {
             Err(Error::Io { source, .. }) if source.kind() == ErrorKind::AlreadyExists => {}
             Err(error) => return Err(error),
         }
-        let mut text = serde_json::to_vec_pretty(self)
+        let mut text = serde_json::to_vec_pretty(&described)
             .map_err(std::io::Error::from)
             .while_trying("encode", &path)?;
         text.push(b'\n');
@@ -370,6 +381,14 @@ mod tests {
         database().name_in(&store).unwrap();
         assert!(Database::is_named_in(&store));
         assert_eq!(Database::read(&store).unwrap(), database());
+        let password_file = Some("password".into());
+        let relative = Database {
+            password_file,
+            ..database()
+        };
+        relative.name_in(&store).unwrap();
+        let read = Database::read(&store).unwrap();
+        assert!(read.password_file.unwrap().is_absolute());
         files::replace(&store.join(DATABASE_FILE), b"{}").unwrap();
         assert!(matches!(
             Database::read(&store),

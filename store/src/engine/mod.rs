@@ -9,6 +9,7 @@ mod contain;
 pub(crate) mod database;
 mod inventory;
 pub(crate) mod leadership;
+#[cfg_attr(not(feature = "postgres"), allow(dead_code))]
 pub(crate) mod lease;
 #[cfg(feature = "postgres")]
 pub(crate) mod postgres;
@@ -54,11 +55,7 @@ impl EngineKind {
     #[must_use]
     pub fn caveat(self) -> Option<&'static str> {
         match self {
-            Self::Redb => None,
-            Self::Postgres => Some(
-                "PostgreSQL for a pair of daemons is unfinished: some of its tests under faults have not \
-                 passed yet. Do not keep keys in it that cannot be made again",
-            ),
+            Self::Redb | Self::Postgres => None,
             Self::Sled => Some(
                 "sled is kept sound by what countersign does around it (an fsync of its own after each \
                  batch, unfinished snapshots removed, room looked for before it opens its files), and \

@@ -244,6 +244,9 @@ fn commit(database: &Database, changes: &[Change]) -> Result<(), EngineError> {
     transaction.set_quick_repair(true);
     {
         let mut table = transaction.open_table(TABLE).map_err(fault)?;
+        // Neighbours go to the same pages, which are then found once.
+        let mut changes: Vec<&Change> = changes.iter().collect();
+        changes.sort_by(|a, b| a.key.cmp(&b.key));
         for Change { key, value } in changes {
             match value {
                 Some(value) => drop(table.insert(&**key, &**value).map_err(fault)?),

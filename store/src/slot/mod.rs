@@ -1,7 +1,7 @@
 //! Slots: each lets one secret open the store.
 //!
 //! ```text
-//! secret ─(Argon2id, HKDF)→ key ─opens→ private key and admission ─open→ master key of each epoch
+//! secret ─(Argon2id, HKDF, a token)→ key ─opens→ private key and admission ─open→ master key of each epoch
 //! ```
 //!
 //! The step in between is what lets the master key be replaced while the secrets are elsewhere:
@@ -12,6 +12,7 @@
 //! A slot is sealed with its own parameters as associated data, so that a slot whose cost, salt or
 //! public key was altered does not open.
 
+mod attempt;
 mod lockbox;
 mod method;
 
@@ -22,7 +23,9 @@ use crate::crypto::{self, Nonce, SecretKey};
 use crate::error::{Error, Result};
 use crate::kdf::KdfCost;
 use crate::secret::Unlock;
+use crate::token::{Question, TokenKey};
 use crate::vault::Epoch;
+pub(crate) use attempt::Attempt;
 use lockbox::{Lockbox, Opener};
 use method::Method;
 
@@ -49,6 +52,8 @@ pub struct SlotInfo {
     pub kind: Option<SlotKind>,
     /// What a guess at its secret costs, if it can be guessed.
     pub cost: Option<KdfCost>,
+    /// The key on a token that opens it, if one does.
+    pub token: Option<TokenKey>,
 }
 
 /// What sort of secret opens a slot.
@@ -61,6 +66,8 @@ pub enum SlotKind {
     Credential,
     /// A key file.
     KeyFile,
+    /// A private key on a PKCS#11 token.
+    Token,
 }
 
 impl std::fmt::Display for SlotKind {
@@ -69,6 +76,7 @@ impl std::fmt::Display for SlotKind {
             Self::Passphrase => "passphrase",
             Self::Credential => "credential",
             Self::KeyFile => "key file",
+            Self::Token => "token",
         })
     }
 }
@@ -80,7 +88,7 @@ pub struct SlotOptions {
     pub label: String,
     /// Now, in seconds since 1970, if that is to be recorded.
     pub since: Option<i64>,
-    /// What a guess at a passphrase costs; of no effect for a key file.
+    /// What a guess at a passphrase costs; of no effect for a key file or a token.
     pub kdf: KdfCost,
 }
 
@@ -144,12 +152,13 @@ impl Slot {
         }
         let mut salt = [0; SALT];
         crypto::fill(&mut salt)?;
+        let (method, key) = Method::for_new(unlock, options.kdf, &salt)?;
         let (opener, public) = Opener::random()?;
         let mut slot = Self {
             id,
             label,
             since: options.since,
-            method: Method::for_new(unlock, options.kdf),
+            method,
             salt,
             public,
             opener: Sealed {
@@ -161,11 +170,8 @@ impl Slot {
         let mut text = Vec::with_capacity(2 * SecretKey::BYTES + crypto::TAG);
         text.extend(opener.private.as_bytes());
         text.extend(opener.admission.as_bytes());
-        // The method was chosen for this secret, so there is a key; without one nothing would open it.
-        if let Some(key) = slot.method.key(unlock, &slot.salt)? {
-            key.seal(&slot.opener.nonce, &slot.context(store), &mut text)?;
-            slot.opener.text = text;
-        }
+        key.seal(&slot.opener.nonce, &slot.context(store), &mut text)?;
+        slot.opener.text = text;
         for (epoch, master) in masters {
             slot.let_in(*epoch, master, &opener.admission, store)?;
         }
@@ -180,12 +186,22 @@ impl Slot {
             since: self.since,
             kind: Some(self.method.kind()),
             cost: self.method.cost(),
+            token: self.method.token_key().cloned(),
         }
     }
 
-    /// The master keys, if `unlock` is this slot's secret.
-    pub(crate) fn open(&self, unlock: &Unlock, store: &[u8]) -> Result<Option<Masters>> {
-        let Some(key) = self.method.key(unlock, &self.salt)? else {
+    /// What a token is to be asked, if it is a token that opens this slot.
+    pub(crate) fn question(&self) -> Option<Question<'_>> {
+        self.method.token_key().map(|key| Question {
+            slot: self.id,
+            key,
+            salt: &self.salt,
+        })
+    }
+
+    /// The master keys, if it is this slot's secret that is tried.
+    pub(crate) fn open(&self, attempt: &Attempt<'_>, store: &[u8]) -> Result<Option<Masters>> {
+        let Some(key) = self.method.key(attempt, self.id, &self.salt)? else {
             return Ok(None);
         };
         let Ok(text) = key.open(&self.opener.nonce, &self.context(store), &self.opener.text) else {

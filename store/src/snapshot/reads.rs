@@ -192,12 +192,22 @@ impl Snapshot<'_> {
 
 /// Each of these takes a view for itself.
 impl Store {
+    /// Asks a view; and another one, when the first was lost on the way to a store that goes on.
+    pub(crate) fn view<T>(&self, ask: impl Fn(Snapshot<'_>) -> Result<T>) -> Result<T> {
+        loop {
+            match self.snapshot().and_then(&ask) {
+                Err(error) if error.is_overtaken() => {}
+                answer => return answer,
+            }
+        }
+    }
+
     /// See [`Snapshot::read`].
     ///
     /// # Errors
     /// As there.
     pub fn read(&self, collection: &str, id: &str) -> Result<Option<Record>> {
-        self.snapshot()?.read(collection, id)
+        self.view(|view| view.read(collection, id))
     }
 
     /// See [`Snapshot::list`].
@@ -205,7 +215,7 @@ impl Store {
     /// # Errors
     /// As there.
     pub fn list(&self, collection: &str) -> Result<Vec<Record>> {
-        self.snapshot()?.list(collection)
+        self.view(|view| view.list(collection))
     }
 
     /// See [`Snapshot::list_prefix`].
@@ -213,7 +223,7 @@ impl Store {
     /// # Errors
     /// As there.
     pub fn list_prefix(&self, collection: &str, id_prefix: &str) -> Result<Vec<Record>> {
-        self.snapshot()?.list_prefix(collection, id_prefix)
+        self.view(|view| view.list_prefix(collection, id_prefix))
     }
 
     /// See [`Snapshot::page`].
@@ -221,7 +231,7 @@ impl Store {
     /// # Errors
     /// As there.
     pub fn page(&self, collection: &str, after: Option<&str>, limit: usize) -> Result<Vec<Record>> {
-        self.snapshot()?.page(collection, after, limit)
+        self.view(|view| view.page(collection, after, limit))
     }
 
     /// See [`Snapshot::range`].
@@ -234,7 +244,7 @@ impl Store {
         ids: impl RangeBounds<&'i str>,
         limit: usize,
     ) -> Result<Vec<Record>> {
-        self.snapshot()?.range(collection, ids, limit)
+        self.view(|view| view.range(collection, bounds(&ids), limit))
     }
 
     /// See [`Snapshot::labels`].
@@ -247,7 +257,7 @@ impl Store {
         ids: impl RangeBounds<&'i str>,
         limit: usize,
     ) -> Result<Vec<Label>> {
-        self.snapshot()?.labels(collection, ids, limit)
+        self.view(|view| view.labels(collection, bounds(&ids), limit))
     }
 
     /// See [`Snapshot::count`].
@@ -255,7 +265,7 @@ impl Store {
     /// # Errors
     /// As there.
     pub fn count(&self, collection: &str) -> Result<u64> {
-        self.snapshot()?.count(collection)
+        self.view(|view| view.count(collection))
     }
 
     /// See [`Snapshot::count_range`].
@@ -263,7 +273,7 @@ impl Store {
     /// # Errors
     /// As there.
     pub fn count_range<'i>(&self, collection: &str, ids: impl RangeBounds<&'i str>) -> Result<u64> {
-        self.snapshot()?.count_range(collection, ids)
+        self.view(|view| view.count_range(collection, bounds(&ids)))
     }
 
     /// See [`Snapshot::journal`].
@@ -271,7 +281,7 @@ impl Store {
     /// # Errors
     /// As there.
     pub fn journal(&self, stream: &str) -> Result<Vec<Entry>> {
-        self.snapshot()?.journal(stream)
+        self.view(|view| view.journal(stream))
     }
 
     /// See [`Snapshot::journal_page`].
@@ -279,7 +289,7 @@ impl Store {
     /// # Errors
     /// As there.
     pub fn journal_page(&self, stream: &str, after: u64, limit: usize) -> Result<Vec<Entry>> {
-        self.snapshot()?.journal_page(stream, after, limit)
+        self.view(|view| view.journal_page(stream, after, limit))
     }
 
     /// See [`Snapshot::last_sequence`].
@@ -287,7 +297,7 @@ impl Store {
     /// # Errors
     /// As there.
     pub fn last_sequence(&self, stream: &str) -> Result<u64> {
-        self.snapshot()?.last_sequence(stream)
+        self.view(|view| view.last_sequence(stream))
     }
 
     /// See [`Snapshot::transactions`].
@@ -295,8 +305,13 @@ impl Store {
     /// # Errors
     /// As there.
     pub fn transactions(&self) -> Result<u64> {
-        self.snapshot()?.transactions()
+        self.view(|view| view.transactions())
     }
+}
+
+/// The same bounds once more.
+fn bounds<'i>(ids: &impl RangeBounds<&'i str>) -> (Bound<&'i str>, Bound<&'i str>) {
+    (ids.start_bound().cloned(), ids.end_bound().cloned())
 }
 
 fn span_of<'i>(collection: &str, ids: &impl RangeBounds<&'i str>) -> Span {

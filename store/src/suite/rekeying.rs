@@ -13,8 +13,11 @@ use crate::{
 };
 
 for_each_engine!(
+    a_header_that_cannot_be_written_leaves_the_old_master_key_in_force,
     a_rekey_goes_on_wherever_it_was_interrupted,
+    an_old_master_key_is_not_given_up_before_everything_is_sealed_anew,
     every_slot_opens_the_store_after_a_rekey_without_its_secret_at_hand,
+    slots_may_change_while_the_master_key_is_being_replaced,
 );
 
 // In a database the header lies with the records.
@@ -146,9 +149,8 @@ fn a_rekey_goes_on_wherever_it_was_interrupted(engine: EngineKind) {
     }
 }
 
-#[test]
-fn an_old_master_key_is_not_given_up_before_everything_is_sealed_anew() {
-    let mut fixture = filled(EngineKind::Redb);
+fn an_old_master_key_is_not_given_up_before_everything_is_sealed_anew(engine: EngineKind) {
+    let mut fixture = filled(engine);
     fixture.store().begin_rekey().unwrap();
     fixture.store().rekey_step(3).unwrap();
     let refused = fixture.store().end_rekey().unwrap_err();
@@ -157,9 +159,8 @@ fn an_old_master_key_is_not_given_up_before_everything_is_sealed_anew() {
     assert_whole(fixture.store());
 }
 
-#[test]
-fn slots_may_change_while_the_master_key_is_being_replaced() {
-    let mut fixture = filled(EngineKind::Redb);
+fn slots_may_change_while_the_master_key_is_being_replaced(engine: EngineKind) {
+    let mut fixture = filled(engine);
     fixture.store().begin_rekey().unwrap();
     fixture.store().rekey_step(3).unwrap();
     let cheap = SlotOptions {
@@ -177,9 +178,8 @@ fn slots_may_change_while_the_master_key_is_being_replaced() {
     assert_whole(&Store::open(&fixture.path(), &second).unwrap());
 }
 
-#[test]
-fn a_header_that_cannot_be_written_leaves_the_old_master_key_in_force() {
-    let mut fixture = filled(EngineKind::Redb);
+fn a_header_that_cannot_be_written_leaves_the_old_master_key_in_force(engine: EngineKind) {
+    let mut fixture = filled(engine);
     let obstacle = fixture.path().join("store.new");
     fs::create_dir(&obstacle).unwrap();
     overwrite(obstacle.join("occupied"), b"");

@@ -9,9 +9,13 @@ use crate::engine::EngineKind;
 use crate::{Error, KdfCost, KeyFile, Passphrase, SlotKind, SlotOptions, Store, Unlock};
 
 for_each_engine!(
+    a_change_that_cannot_be_written_leaves_what_was_in_force,
     a_changed_slot_opens_with_the_new_secret_only,
     a_removed_slot_opens_no_more_and_its_number_is_not_given_again,
     each_slot_opens_the_store_by_itself,
+    the_same_passphrase_may_be_sealed_at_a_higher_cost,
+    there_are_not_more_slots_than_a_header_holds,
+    what_cannot_be_a_slot_is_refused_and_changes_nothing,
 );
 
 fn text(text: &str) -> Unlock {
@@ -118,9 +122,8 @@ fn a_changed_slot_opens_with_the_new_secret_only(engine: EngineKind) {
     assert_eq!(store.slots()[0].label, "new");
 }
 
-#[test]
-fn the_same_passphrase_may_be_sealed_at_a_higher_cost() {
-    let mut fixture = Fixture::new(EngineKind::Redb);
+fn the_same_passphrase_may_be_sealed_at_a_higher_cost(engine: EngineKind) {
+    let mut fixture = Fixture::new(engine);
     let dearer = SlotOptions {
         kdf: KdfCost::new(16, 2, 1).unwrap(),
         ..called("")
@@ -134,9 +137,8 @@ fn the_same_passphrase_may_be_sealed_at_a_higher_cost() {
     assert_eq!(fixture.store().slots()[0].cost, Some(dearer.kdf));
 }
 
-#[test]
-fn what_cannot_be_a_slot_is_refused_and_changes_nothing() {
-    let fixture = Fixture::new(EngineKind::Redb);
+fn what_cannot_be_a_slot_is_refused_and_changes_nothing(engine: EngineKind) {
+    let fixture = Fixture::new(engine);
     let before = fs::read(fixture.path().join("store.json")).unwrap();
     let store = fixture.store();
     assert!(matches!(
@@ -152,9 +154,8 @@ fn what_cannot_be_a_slot_is_refused_and_changes_nothing() {
     assert_eq!(fs::read(fixture.path().join("store.json")).unwrap(), before);
 }
 
-#[test]
-fn there_are_not_more_slots_than_a_header_holds() {
-    let fixture = Fixture::new(EngineKind::Redb);
+fn there_are_not_more_slots_than_a_header_holds(engine: EngineKind) {
+    let fixture = Fixture::new(engine);
     let key = key(&fixture, "key");
     for _ in 1..32 {
         fixture.store().add_slot(&key, &called("")).unwrap();
@@ -165,9 +166,8 @@ fn there_are_not_more_slots_than_a_header_holds() {
     ));
 }
 
-#[test]
-fn a_change_that_cannot_be_written_leaves_what_was_in_force() {
-    let mut fixture = Fixture::new(EngineKind::Redb);
+fn a_change_that_cannot_be_written_leaves_what_was_in_force(engine: EngineKind) {
+    let mut fixture = Fixture::new(engine);
     // The draft of a new header cannot be made where a directory stands.
     fs::create_dir(fixture.path().join("store.new")).unwrap();
     overwrite(fixture.path().join("store.new/occupied"), b"");

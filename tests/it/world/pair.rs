@@ -165,18 +165,27 @@ impl World {
             let Some((dead, stopped)) = self.condition(machine) else {
                 continue;
             };
-            if dead || stopped {
-                // No command meanwhile: one at the machine of a dead leader would lead in its place.
-                countersign_peers::eventually(&format!("{other} leads"), || {
-                    self.leads(other).then_some(())
-                });
+            if !(dead || stopped) {
+                continue;
+            }
+            // No command meanwhile: one at the machine of a dead leader would lead in its place.
+            let other_leads = countersign_peers::eventually(
+                &format!("{other} leads, or has come to its own end"),
+                || match self.condition(other) {
+                    Some((false, false)) => self.leads(other).then_some(true),
+                    _ => Some(false),
+                },
+            );
+            if other_leads {
                 self.machine.set(other);
-                self.deaths.set(self.deaths() + 1);
-                if dead {
-                    self.kill_at(machine);
-                    self.start_faulty(machine);
-                } else {
-                    self.signal_at(machine, Signal::CONT);
+            }
+            self.deaths.set(self.deaths() + 1);
+            if dead {
+                self.kill_at(machine);
+                self.start_faulty(machine);
+            } else {
+                self.signal_at(machine, Signal::CONT);
+                if other_leads {
                     countersign_peers::eventually(&format!("{machine} follows"), || {
                         self.follows(machine, other)
                     });

@@ -23,6 +23,7 @@ mod pkilint;
 mod postfix;
 mod postgres;
 mod process;
+mod softhsm;
 mod standin;
 
 pub mod openssl;
@@ -37,3 +38,4 @@ pub use pkilint::{Finding, Severity, lint_certificate, lint_crl};
 pub use postfix::{Postfix, SmtpTls};
 pub use postgres::{DATABASE, PASSWORD, Postgres, ROLE, SharedPostgres};
 pub use process::{Port, eventually};
+pub use softhsm::SoftHsm;

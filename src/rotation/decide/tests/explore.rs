@@ -30,8 +30,8 @@ fn abstracted(state: &State, policy: &Policy) -> String {
                 leg.left,
             ];
             let verdicts = (
-                leg.probe.as_ref().map(|r| r.verdict),
-                leg.refusal.as_ref().map(|r| r.verdict),
+                leg.probe.as_ref().map(|p| p.report.verdict),
+                leg.refusal.as_ref().map(|p| p.report.verdict),
             );
             format!(
                 "{destination}{flags:?}{waived:?}{verdicts:?}{}",

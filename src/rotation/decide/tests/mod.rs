@@ -2,4 +2,5 @@
 
 mod explore;
 mod moves;
+mod pace;
 mod world;

@@ -238,6 +238,16 @@ impl State {
         Some(self.must(fact))
     }
 
+    /// The step ends in its best way, but takes a while: what it saw is that old when it is noted.
+    #[track_caller]
+    pub(super) fn ended_after(&self, step: &Step, took: Lapse) -> Self {
+        let fact = Fact::Succeeded {
+            step: step.clone(),
+            output: self.output(step, 0).unwrap(),
+        };
+        self.at(took.after(self.now)).must(fact)
+    }
+
     fn output(&self, step: &Step, way: usize) -> Option<Output> {
         let report = |verdict| Output::Probed {
             report: Box::new(self.report(verdict)),
@@ -387,7 +397,7 @@ impl State {
                 && !leg
                     .refusal
                     .as_ref()
-                    .is_some_and(|r| r.verdict == Verdict::Rejected)
+                    .is_some_and(|r| r.report.verdict == Verdict::Rejected)
             {
                 self.fail(&format!("{destination} is retired without a refusal"));
             }

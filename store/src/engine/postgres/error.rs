@@ -62,6 +62,15 @@ pub enum PostgresError {
         /// Where.
         database: String,
     },
+    /// A view was lost with its connection, and something was written before there was another.
+    #[error(
+        "the connection to the database was lost, and what was being read has changed meanwhile: run the command again"
+    )]
+    Overtaken {
+        /// What the client saw.
+        #[source]
+        source: Box<Self>,
+    },
     /// The server refused a statement.
     #[error("the database refused to {operation}")]
     Refused {
@@ -133,11 +142,23 @@ impl PostgresError {
         }
     }
 
+    /// Whether a view was lost, and another one would show something else.
+    pub(crate) fn is_overtaken(&self) -> bool {
+        matches!(self, Self::Overtaken { .. })
+    }
+
     /// Whether trying again over a new connection may help.
     pub(crate) fn is_passing(&self) -> bool {
-        matches!(
-            self,
-            Self::Connect { .. } | Self::Gone { .. } | Self::Silent { .. }
-        )
+        match self {
+            Self::Connect { .. }
+            | Self::Gone { .. }
+            | Self::Overtaken { .. }
+            | Self::Silent { .. } => true,
+            // What is left of a connection of ours that broke may hold the lock for a while.
+            Self::Refused { source, .. } => {
+                source.code() == Some(&tokio_postgres::error::SqlState::LOCK_NOT_AVAILABLE)
+            }
+            _ => false,
+        }
     }
 }

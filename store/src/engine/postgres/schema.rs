@@ -108,11 +108,11 @@ impl Statements {
                      WHERE key >= $3 AND ($4::bytea IS NULL OR key < $4) ORDER BY key LIMIT $5
                  ) s ON true ORDER BY s.key"
             ),
-            // What the lease says is of no interest here: to ask is what takes the snapshot.
+            // To ask for the lease is what takes the snapshot.
             snapshot: format!(
                 "SET idle_in_transaction_session_timeout = 0;
                  BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
-                 SELECT FROM {s}.lease"
+                 SELECT epoch, instance, writes FROM {s}.lease"
             ),
             meta: format!("SELECT value FROM {s}.meta WHERE name = $1"),
             // What an attempt before left behind goes; what is there from now on is not a store yet.
