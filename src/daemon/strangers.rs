@@ -32,10 +32,15 @@ struct Stranger {
 }
 
 impl Stranger {
-    fn is_due(&self, now: Timestamp) -> bool {
+    /// Whether an entry about them is too young for another.
+    fn rests(&self, now: Timestamp) -> bool {
         // A clock that was set back must not keep anything from being told.
-        let rests = |told| told <= now && now < PAUSE.after(told);
-        self.untold.is_some() && !self.told.is_some_and(rests)
+        self.told
+            .is_some_and(|told| told <= now && now < PAUSE.after(told))
+    }
+
+    fn is_due(&self, now: Timestamp) -> bool {
+        self.untold.is_some() && !self.rests(now)
     }
 }
 
@@ -43,7 +48,8 @@ impl Strangers {
     /// Somebody came.
     pub(super) fn came(&mut self, actor: Actor, now: Timestamp) {
         if self.0.len() >= KNOWN && !self.0.contains_key(&actor.uid) {
-            self.0.retain(|_, known| known.untold.is_some());
+            self.0
+                .retain(|_, known| known.untold.is_some() || known.rests(now));
             if self.0.len() >= KNOWN {
                 return;
             }
@@ -139,13 +145,17 @@ mod tests {
     }
 
     #[test]
-    fn a_crowd_is_bounded_and_makes_room_when_it_was_told_of() {
+    fn a_crowd_is_bounded_and_makes_room_when_it_was_told_of_and_a_minute_is_over() {
         let mut strangers = Strangers::default();
         for uid in 0..1_000 {
             strangers.came(user(uid), noon());
         }
-        assert_eq!(strangers.all(noon()).len(), KNOWN);
+        assert_eq!(strangers.due(noon()).len(), KNOWN);
+        // However many names somebody has, the log grows no faster.
         strangers.came(user(2_000), noon());
-        assert_eq!(strangers.all(noon())[0].0.uid, 2_000);
+        assert!(strangers.due(noon()).is_empty());
+        let later = PAUSE.after(noon());
+        strangers.came(user(2_000), later);
+        assert_eq!(strangers.due(later)[0].0.uid, 2_000);
     }
 }

@@ -3,7 +3,7 @@
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::{Error, Result};
@@ -52,7 +52,12 @@ pub(crate) fn write_private(path: &Path, contents: &[u8]) -> Result<()> {
 
 /// Replaces a file as a whole: after a crash it is the old one or the new one.
 pub(crate) fn replace(path: &Path, contents: &[u8]) -> Result<()> {
-    replace_by(&path.with_extension("new"), path, contents)
+    replace_by(&draft_of(path), path, contents)
+}
+
+/// Where a file lies before it takes the place of another: there for good if the machine stopped then.
+pub(crate) fn draft_of(path: &Path) -> PathBuf {
+    path.with_extension("new")
 }
 
 /// The same for what several processes of this machine may write at once, all of them the same.

@@ -141,8 +141,11 @@ fn clear(dir: &Path) -> Result<()> {
     step();
     gone(fs::remove_dir_all(&engine)).while_trying("remove", &engine)?;
     step();
-    for name in [UNFINISHED_FILE, LOCK_FILE] {
-        let path = dir.join(name);
+    for path in [
+        files::draft_of(&header),
+        dir.join(UNFINISHED_FILE),
+        dir.join(LOCK_FILE),
+    ] {
         gone(fs::remove_file(&path)).while_trying("remove", &path)?;
     }
     gone(fs::remove_file(&mark)).while_trying("remove", &mark)?;

@@ -240,7 +240,7 @@ fn refusals_and_decisions_are_told_with_the_name_that_was_stated() {
 fn a_refused_mail_is_told_of_once() {
     let home = Home::with_store(Opens::KeyFile);
     let stranger = "From: a@b.test\r\nMessage-ID: <1@b.test>\r\nSubject: Re: x\r\n\r\nACCEPT\r\n";
-    for (name, mail) in [("stranger.eml", stranger), ("nothing.eml", "")] {
+    for (name, mail) in [("stranger.eml", stranger), ("nothing.eml", "hello\n")] {
         let file = fs::File::open(home.file(name, mail)).unwrap();
         let mut receive = home.command(&["exchange", "receive"]);
         let refused = receive.stdin(file).output().unwrap();

@@ -35,7 +35,7 @@ fn nothing_acknowledged_is_lost_when_a_busy_daemon_is_killed_at_random() {
 
 #[test]
 fn nothing_acknowledged_is_lost_with_sled_either() {
-    die_often("sled", kills(64) / 4);
+    die_often("sled", kills(16));
 }
 
 fn kills(here: u64) -> u64 {

@@ -7,6 +7,7 @@
 mod applied;
 mod contain;
 pub(crate) mod database;
+mod inventory;
 pub(crate) mod leadership;
 #[cfg_attr(not(feature = "postgres"), allow(dead_code))]
 pub(crate) mod lease;

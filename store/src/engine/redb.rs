@@ -4,13 +4,13 @@
 //! here, before the next write; until it succeeds, reads go on from what is on the disk
 //! (`rescue`).
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock};
 
 use redb::{Builder, Database, Durability, ReadOnlyTable, ReadableDatabase, TableDefinition};
 
 use super::contain::{contain, discard};
+use super::inventory::{self, Inventory};
 use super::rescue::{Rescue, forget_cached};
 use super::{Change, Engine, EngineError, Reader, Stored, ascends, first};
 use crate::files::{IoContext, create_private};
@@ -20,11 +20,6 @@ const TABLE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("sealed");
 
 /// redb would take up to a gibibyte; a store of keys is read rarely and is small.
 const CACHE_BYTES: usize = 16 * 1024 * 1024;
-
-/// Up to this size a file is checked as a whole when it is opened. redb trusts its own tables of
-/// free pages, and gives up on damage to them so that no panic can be contained: the process would
-/// end. In a larger file that stays possible: opening must not take longer the more there is.
-const CHECKED_BYTES: u64 = 4 * 1024 * 1024;
 
 pub(super) struct RedbEngine {
     path: PathBuf,
@@ -263,22 +258,22 @@ fn commit(database: &Database, changes: &[Change]) -> Result<(), EngineError> {
 }
 
 fn open(path: &Path) -> Result<Database, EngineError> {
-    let length = fs::metadata(path).while_trying("inspect", path)?.len();
+    let inventory = inventory::look(path)?;
     contain(path, || {
         let mut builder = builder();
-        builder.set_check_integrity_on_open(length <= CHECKED_BYTES);
+        builder.set_check_integrity_on_open(inventory == Inventory::Unknown);
         builder.open(path).map_err(fault)
     })
 }
 
-fn builder() -> Builder {
+pub(super) fn builder() -> Builder {
     let mut builder = Database::builder();
     builder.set_cache_size(CACHE_BYTES);
     builder
 }
 
 /// redb has an error type for each kind of call; all of them convert into one.
-fn fault(error: impl Into<redb::Error>) -> EngineError {
+pub(super) fn fault(error: impl Into<redb::Error>) -> EngineError {
     EngineError::Redb(error.into())
 }
 

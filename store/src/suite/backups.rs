@@ -6,7 +6,7 @@ use std::str::FromStr;
 use age::x25519;
 use zeroize::Zeroizing;
 
-use super::{Fixture, for_each_embedded_engine, for_each_engine, options, passphrase};
+use super::{Fixture, for_each_embedded_engine, for_each_engine, options, overwrite, passphrase};
 use crate::backup::BackupFault;
 use crate::engine::EngineKind;
 use crate::{
@@ -233,8 +233,9 @@ fn a_store_that_is_half_full_neither_opens_nor_takes_a_place(engine: EngineKind)
     for item in read(&bytes, &identity).unwrap() {
         loader.add(item).unwrap();
     }
-    // It ends here, as a killed process does.
+    // It ends here, as a killed process does, with a header that was about to be put in place.
     drop(loader);
+    overwrite(room.join("store.new"), "half a head");
     assert!(matches!(
         Store::open(&room, &passphrase()),
         Err(Error::Loading { .. })

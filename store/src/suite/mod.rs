@@ -230,7 +230,7 @@ fn event(stream: &str, sequence: u64) -> Place {
 }
 
 /// Writes over a file, as somebody who does not know better would.
-fn overwrite(path: impl AsRef<Path>, contents: impl AsRef<[u8]>) {
+pub(crate) fn overwrite(path: impl AsRef<Path>, contents: impl AsRef<[u8]>) {
     use std::io::Write;
 
     let mut file = std::fs::File::create(path).unwrap();

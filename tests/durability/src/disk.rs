@@ -2,8 +2,8 @@
 //!
 //! What was synced is there. Of everything else, each sector is in one of the states that it went
 //! through since the last sync, and which one is the adversary's choice; so is whether a new
-//! length or a name has come to the disk. A name that moved has moved or not: that much every
-//! journalling file system promises.
+//! length or a name has come to the disk. A name that moved has moved or not, and two names were
+//! exchanged or not: that much every journalling file system promises.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -74,7 +74,7 @@ struct File {
 struct Naming {
     step: usize,
     remove: Option<String>,
-    insert: Option<(String, Node)>,
+    insert: Vec<(String, Node)>,
 }
 
 #[derive(Default)]
@@ -127,7 +127,7 @@ impl Disk {
                 Naming {
                     step: number,
                     remove: None,
-                    insert: Some((name.clone(), *node)),
+                    insert: vec![(name.clone(), *node)],
                 },
             ),
             Step::Renamed {
@@ -140,7 +140,15 @@ impl Disk {
                 Naming {
                     step: number,
                     remove: Some(from.clone()),
-                    insert: Some((to.clone(), *node)),
+                    insert: vec![(to.clone(), *node)],
+                },
+            ),
+            Step::Exchanged { parent, names } => self.name(
+                *parent,
+                Naming {
+                    step: number,
+                    remove: None,
+                    insert: names.to_vec(),
                 },
             ),
             Step::Removed { parent, name } => self.name(
@@ -148,7 +156,7 @@ impl Disk {
                 Naming {
                     step: number,
                     remove: Some(name.clone()),
-                    insert: None,
+                    insert: Vec::new(),
                 },
             ),
             Step::Wrote {
@@ -408,7 +416,7 @@ fn rename(names: &mut BTreeMap<String, Node>, naming: &Naming) {
     if let Some(name) = &naming.remove {
         names.remove(name);
     }
-    if let Some((name, node)) = &naming.insert {
+    for (name, node) in &naming.insert {
         names.insert(name.clone(), *node);
     }
 }

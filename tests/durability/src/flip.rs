@@ -7,7 +7,7 @@ use std::path::Path;
 use countersign_store::{EngineKind, Error, InitOptions, KeyFile, Store, Unlock};
 
 use crate::image::Image;
-use crate::judge::{Known, STORE};
+use crate::judge::{Known, STORE, of_the_workload};
 use crate::tally::{Case, Tally, judge_all};
 use crate::workload;
 
@@ -106,7 +106,7 @@ impl Small {
         mut damage: impl FnMut(&str, &[u8], &mut dyn FnMut(&str, Vec<u8>) -> bool),
     ) -> std::io::Result<Tally> {
         let files = self.image.files();
-        let (tally, ()) = judge_all(self.engine, key, |send| {
+        let (tally, ()) = judge_all(&of_the_workload(self.engine, key), |send| {
             for (file, content) in files.iter().filter(|(file, _)| !file.ends_with("/lock")) {
                 damage(file, content, &mut |file, changed| {
                     send(Case {

@@ -42,19 +42,20 @@ pub enum Verdict {
     Wrong(String),
 }
 
-/// A place for images, and the secret that opens them.
+/// What looks at the files in a directory, and says what it makes of them.
+pub type Judge = dyn Fn(&Path, Known) -> Verdict + Send + Sync;
+
+/// A place for images.
 pub struct Bench {
     directory: TempDir,
-    key: PathBuf,
-    engine: EngineKind,
 }
 
 impl Bench {
-    /// A bench for stores with this engine and this key.
+    /// A bench.
     ///
     /// # Errors
     /// Those of the file system.
-    pub fn new(engine: EngineKind, key: &Path) -> std::io::Result<Self> {
+    pub fn new() -> std::io::Result<Self> {
         // In memory, if there is such a place: what is synced here is never needed again.
         let memory = Path::new("/dev/shm");
         let directory = if memory.is_dir() {
@@ -62,28 +63,40 @@ impl Bench {
         } else {
             tempfile::tempdir()?
         };
-        Ok(Self {
-            directory,
-            key: key.to_owned(),
-            engine,
-        })
+        Ok(Self { directory })
     }
 
-    /// Opens what is in the image as the store, and compares it with what is known.
+    /// Puts the image into files, and has them judged.
     ///
     /// # Errors
     /// Those of the file system, in making the image.
-    pub fn judge(&self, image: &Image, known: Known) -> std::io::Result<Verdict> {
+    pub fn judge(&self, judge: &Judge, image: &Image, known: Known) -> std::io::Result<Verdict> {
         let root = self.directory.path().join("root");
         fs::create_dir(&root)?;
         image.write(&root)?;
-        let store = root.join(STORE);
-        let judged = catch_unwind(AssertUnwindSafe(|| self.open_and_read(&store, known)));
+        let judged = catch_unwind(AssertUnwindSafe(|| judge(&root, known)));
         let verdict = judged.unwrap_or_else(|panic| Verdict::Panicked(text_of(&*panic)));
         fs::remove_dir_all(&root)?;
         Ok(verdict)
     }
+}
 
+/// Opens what is found as the store of the [workload], and compares it with what is known.
+pub fn of_the_workload(engine: EngineKind, key: &Path) -> impl Fn(&Path, Known) -> Verdict + use<> {
+    let opener = Opener {
+        key: key.to_owned(),
+        engine,
+    };
+    move |root, known| opener.open_and_read(&root.join(STORE), known)
+}
+
+/// The secret that opens a store, and the engine that it was made with.
+struct Opener {
+    key: PathBuf,
+    engine: EngineKind,
+}
+
+impl Opener {
     fn unlock(&self) -> Result<Unlock, Error> {
         Ok(Unlock::KeyFile(KeyFile::read(&self.key)?))
     }

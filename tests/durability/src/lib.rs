@@ -7,6 +7,8 @@
 //!
 //! The same judge looks at stores of which one byte was changed, or the end is missing.
 
+/// Slots and master keys that are changed.
+pub mod changes;
 /// States of a disk.
 pub mod disk;
 /// Bytes that change by themselves.
@@ -15,6 +17,8 @@ pub mod flip;
 pub mod image;
 /// What a store makes of them.
 pub mod judge;
+/// Stores that are put in the place of others.
+pub mod moves;
 /// The power cuts.
 pub mod powercut;
 /// From a running program to a recording.

@@ -2,9 +2,16 @@
 //!
 //! ```text
 //! countersign-durability work STORE KEY-FILE ENGINE COUNT
+//! countersign-durability change STORE SECRETS ENGINE
+//! countersign-durability migrate STORE KEY-FILE
+//! countersign-durability restore STORE KEY-FILE ENGINE SOURCE
 //! countersign-durability serve DIRECTORY ENGINE
 //! countersign-durability powercut ENGINE TRANSACTIONS MOMENTS DRAWS SEED [without-syncs]
+//! countersign-durability powercut-changes ENGINE MOMENTS DRAWS SEED
+//! countersign-durability powercut-migrate UNPACKED MOMENTS DRAWS SEED
+//! countersign-durability powercut-restore ENGINE MOMENTS DRAWS SEED
 //! countersign-durability flip ENGINE STRIDE SEED
+//! countersign-durability opening ENGINE RECORDS
 //! ```
 
 // Its output is what it is for.
@@ -14,9 +21,11 @@ use std::error::Error;
 use std::path::Path;
 use std::process::ExitCode;
 use std::str::FromStr;
+use std::time::Instant;
 
-use countersign_durability::{flip, powercut, victim, workload};
-use countersign_store::{EngineKind, InitOptions, KeyFile, Store, Unlock};
+use countersign_durability::judge::STORE;
+use countersign_durability::{changes, flip, moves, powercut, victim, workload};
+use countersign_store::{EngineKind, Expect, InitOptions, KeyFile, Store, Transaction, Unlock};
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
@@ -25,10 +34,19 @@ fn main() -> ExitCode {
         ["work", store, key, engine, count] => {
             work(Path::new(store), Path::new(key), engine, count)
         }
+        ["change", store, secrets, engine] => change(Path::new(store), Path::new(secrets), engine),
+        ["migrate", store, key] => migrate(Path::new(store), Path::new(key)),
+        ["restore", store, key, engine, source] => {
+            restore(Path::new(store), Path::new(key), engine, Path::new(source))
+        }
         ["serve", dir, engine] => serve(Path::new(dir), engine),
+        ["powercut-changes", engine, rest @ ..] => cut_changes(engine, rest),
+        ["powercut-migrate", unpacked, rest @ ..] => cut_migrations(Path::new(unpacked), rest),
+        ["powercut-restore", engine, rest @ ..] => cut_restores(engine, rest),
         ["powercut", engine, rest @ ..] => cut(engine, rest),
         ["flip", engine, rest @ ..] => flips(engine, rest),
-        _ => Err("usage: work STORE KEY-FILE ENGINE COUNT | powercut ENGINE TRANSACTIONS MOMENTS DRAWS SEED [without-syncs] | flip ENGINE STRIDE SEED".into()),
+        ["opening", engine, records] => opening(engine, records),
+        _ => Err("usage: work STORE KEY-FILE ENGINE COUNT | powercut ENGINE TRANSACTIONS MOMENTS DRAWS SEED [without-syncs] | powercut-changes ENGINE MOMENTS DRAWS SEED | powercut-migrate UNPACKED MOMENTS DRAWS SEED | powercut-restore ENGINE MOMENTS DRAWS SEED | flip ENGINE STRIDE SEED | opening ENGINE RECORDS".into()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -65,6 +83,32 @@ fn work(dir: &Path, key: &Path, engine: &str, count: &str) -> Result<(), Box<dyn
     Ok(())
 }
 
+/// Changes slots and the master key of a store; says after each step how many are durable.
+fn change(dir: &Path, secrets: &Path, engine: &str) -> Result<(), Box<dyn Error>> {
+    let secrets = changes::Secrets::in_dir(secrets);
+    changes::play(dir, &secrets, engine.parse()?, |done| println!("{done}"))?;
+    Ok(())
+}
+
+/// Brings a store to the current format; says 0 at first and 1 in the end.
+fn migrate(dir: &Path, key: &Path) -> Result<(), Box<dyn Error>> {
+    let unlock = Unlock::KeyFile(KeyFile::read(key)?);
+    println!("0");
+    moves::migrate(dir, &unlock)?;
+    println!("1");
+    Ok(())
+}
+
+/// Puts what another store holds in the place of a store; says 0 at first and 1 in the end.
+fn restore(dir: &Path, key: &Path, engine: &str, source: &Path) -> Result<(), Box<dyn Error>> {
+    let unlock = Unlock::KeyFile(KeyFile::read(key)?);
+    let held = moves::Held::by_the_workload(&Store::open(source, &unlock)?)?;
+    println!("0");
+    moves::restore(&held, dir, &unlock, engine.parse()?)?;
+    println!("1");
+    Ok(())
+}
+
 fn serve(dir: &Path, engine: &str) -> Result<(), Box<dyn Error>> {
     Ok(victim::serve(dir, engine.parse()?)?)
 }
@@ -93,6 +137,47 @@ fn cut(engine: &str, rest: &[&str]) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+fn extent(rest: &[&str]) -> Result<powercut::Extent, Box<dyn Error>> {
+    let [moments, draws, seed] = rest else {
+        return Err("three numbers are needed: MOMENTS DRAWS SEED".into());
+    };
+    Ok(powercut::Extent {
+        transactions: 0,
+        moments: parsed(moments)?,
+        draws: parsed(draws)?,
+        seed: parsed(seed)?,
+        unsynced: None,
+    })
+}
+
+fn cut_changes(engine: &str, rest: &[&str]) -> Result<(), Box<dyn Error>> {
+    let extent = extent(rest)?;
+    quiet();
+    let tally = powercut::changes(&std::env::current_exe()?, engine.parse()?, extent)?;
+    println!("{engine}, slots and master keys, {extent:?}\n{tally}");
+    Ok(())
+}
+
+fn cut_migrations(unpacked: &Path, rest: &[&str]) -> Result<(), Box<dyn Error>> {
+    let extent = extent(rest)?;
+    quiet();
+    let (key, store) = (unpacked.join("store.key"), unpacked.join(STORE));
+    let tally = powercut::migration(&std::env::current_exe()?, &store, &key, extent)?;
+    println!("migration, {extent:?}\n{tally}");
+    Ok(())
+}
+
+fn cut_restores(engine: &str, rest: &[&str]) -> Result<(), Box<dyn Error>> {
+    let extent = extent(rest)?;
+    quiet();
+    for over in [true, false] {
+        let program = std::env::current_exe()?;
+        let tally = powercut::restore(&program, engine.parse()?, over, extent)?;
+        println!("{engine}, restore, over a store: {over}, {extent:?}\n{tally}");
+    }
+    Ok(())
+}
+
 fn flips(engine: &str, rest: &[&str]) -> Result<(), Box<dyn Error>> {
     let [stride, seed] = rest else {
         return Err("two numbers are needed: STRIDE SEED".into());
@@ -104,6 +189,45 @@ fn flips(engine: &str, rest: &[&str]) -> Result<(), Box<dyn Error>> {
     println!("{engine}, one byte of every {stride} changed\n{flips}");
     let cuts = small.truncate(stride, seed)?;
     println!("{engine}, cut short at one length of every {stride}\n{cuts}");
+    Ok(())
+}
+
+/// How long it takes to open a store with so many records, closed in good order.
+fn opening(engine: &str, records: &str) -> Result<(), Box<dyn Error>> {
+    let records: usize = parsed(records)?;
+    let home = tempfile::tempdir()?;
+    let unlock = Unlock::KeyFile(KeyFile::generate(&home.path().join("key"))?);
+    let options = InitOptions {
+        engine: engine.parse()?,
+        ..InitOptions::default()
+    };
+    let dir = home.path().join(STORE);
+    let store = Store::init(&dir, &unlock, &options)?;
+    let numbers: Vec<_> = (0..records).collect();
+    for numbers in numbers.chunks(500) {
+        let mut transaction = Transaction::new();
+        for number in numbers {
+            let bytes = number.to_be_bytes().repeat(512);
+            transaction.put("c", &number.to_string(), bytes, Expect::Absent);
+        }
+        store.transact(transaction)?;
+    }
+    drop(store);
+    let mut bytes = 0;
+    for entry in std::fs::read_dir(dir.join("engine"))? {
+        bytes += entry?.metadata()?.len();
+    }
+    let mut took = Vec::new();
+    for _ in 0..15 {
+        let begun = Instant::now();
+        drop(Store::open(&dir, &unlock)?);
+        took.push(begun.elapsed());
+    }
+    took.sort();
+    let (least, median) = (took[0], took[took.len() / 2]);
+    println!(
+        "{engine}: {records} records of 4 KiB, {bytes} bytes: opened and closed in {median:?}, at best {least:?}"
+    );
     Ok(())
 }
 

@@ -4,11 +4,13 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::process::Command;
 
-use countersign_store::EngineKind;
+use countersign_store::{EngineKind, KeyFile, Unlock};
 
+use crate::changes::{self, Secrets};
 use crate::disk::{Disk, Loss};
 use crate::image::Image;
-use crate::judge::{Known, STORE};
+use crate::judge::{Judge, Known, STORE, of_the_workload};
+use crate::moves::{self, Held};
 use crate::record::{RecordError, Recording, Step, record};
 use crate::tally::{Case, Tally, judge_all};
 
@@ -46,11 +48,111 @@ pub fn run(
         .arg(key)
         .arg(engine.to_string())
         .arg(extent.transactions.to_string());
-    let mut recording = record(&mut command, root)?;
+    run_command(&mut command, root, &of_the_workload(engine, key), extent)
+}
+
+/// Cuts while slots and the master key are changed.
+///
+/// # Errors
+/// When nothing can be recorded, or there is no room.
+pub fn changes(program: &Path, engine: EngineKind, extent: Extent) -> Result<Tally, CutError> {
+    let home = Home::new()?;
+    let secrets = Secrets::generate(home.dir.path())?;
+    let mut command = Command::new(program);
+    command.arg("change").arg(home.root.join(STORE));
+    command.arg(home.dir.path()).arg(engine.to_string());
+    let judge = changes::judge(secrets);
+    Ok(run_command(&mut command, &home.root, &judge, extent)?)
+}
+
+/// Cuts while the store of format 1 in `store`, which opens with the key file, is migrated in a copy.
+///
+/// # Errors
+/// When nothing can be recorded, or there is no room.
+pub fn migration(
+    program: &Path,
+    store: &Path,
+    key: &Path,
+    extent: Extent,
+) -> Result<Tally, CutError> {
+    let home = Home::new()?;
+    let at = home.root.join(STORE);
+    std::fs::create_dir(&at)?;
+    Image::load(store)?.write(&at)?;
+    let held = Held::in_format_1(&at, &Unlock::KeyFile(KeyFile::read(key)?))?;
+    let mut command = Command::new(program);
+    command.arg("migrate").arg(&at).arg(key);
+    let judge = moves::of_a_migration(key, held);
+    Ok(run_command(&mut command, &home.root, &judge, extent)?)
+}
+
+/// Cuts while a store is made of what another one holds, and put in the place of a third, if that is there.
+///
+/// # Errors
+/// When nothing can be recorded, or there is no room.
+pub fn restore(
+    program: &Path,
+    engine: EngineKind,
+    over: bool,
+    extent: Extent,
+) -> Result<Tally, CutError> {
+    let home = Home::new()?;
+    let key = home.dir.path().join("key");
+    let unlock = Unlock::KeyFile(KeyFile::generate(&key)?);
+    let (source, at) = (home.dir.path().join("source"), home.root.join(STORE));
+    let new = moves::fill(&source, &unlock, engine, 6)?;
+    let old = over
+        .then(|| moves::fill(&at, &unlock, engine, 3))
+        .transpose()?;
+    let mut command = Command::new(program);
+    command.arg("restore").arg(at).arg(&key);
+    command.arg(engine.to_string()).arg(source);
+    let judge = moves::of_a_restore(&key, engine, old, new);
+    Ok(run_command(&mut command, &home.root, &judge, extent)?)
+}
+
+/// Why there was no cut.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "each text says it")]
+pub enum CutError {
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    #[error("cannot make the store that is to be worked on")]
+    Store(#[from] countersign_store::Error),
+    #[error("cannot handle its files")]
+    Io(#[from] std::io::Error),
+}
+
+/// A directory with what the power cut does not reach, and one in it that it does.
+struct Home {
+    dir: tempfile::TempDir,
+    root: std::path::PathBuf,
+}
+
+impl Home {
+    fn new() -> std::io::Result<Self> {
+        let dir = tempfile::tempdir()?;
+        let root = dir.path().join("root");
+        std::fs::create_dir(&root)?;
+        Ok(Self { dir, root })
+    }
+}
+
+/// Records a command that works in `root`, and says a number each time that something is durable; then cuts.
+///
+/// # Errors
+/// When nothing can be recorded, or there is no room for images.
+pub fn run_command(
+    command: &mut Command,
+    root: &Path,
+    judge: &Judge,
+    extent: Extent,
+) -> Result<Tally, RecordError> {
+    let mut recording = record(command, root)?;
     if let Some(name) = extent.unsynced {
         recording.forget_syncs_of(name);
     }
-    cut_everywhere(&recording, key, engine, extent).map_err(|source| RecordError::Io {
+    cut_everywhere(&recording, judge, extent).map_err(|source| RecordError::Io {
         operation: "judge images of",
         path: root.to_owned(),
         source,
@@ -63,11 +165,10 @@ pub fn run(
 /// When there is no room for images.
 pub fn cut_everywhere(
     recording: &Recording,
-    key: &Path,
-    engine: EngineKind,
+    judge: &Judge,
     extent: Extent,
 ) -> std::io::Result<Tally> {
-    let (mut tally, moments) = judge_all(engine, key, |send| {
+    let (mut tally, moments) = judge_all(judge, |send| {
         send_images(recording, extent, |(image, loss, known)| {
             send(Case {
                 image,

@@ -50,6 +50,13 @@ pub enum Step {
         /// What is renamed.
         node: Node,
     },
+    /// Two names of one directory were exchanged.
+    Exchanged {
+        /// Their directory.
+        parent: Node,
+        /// Each name, with what it names from now on.
+        names: [(String, Node); 2],
+    },
     /// A name is gone.
     Removed {
         /// Its directory.
@@ -288,6 +295,12 @@ impl Scribe {
                 }
             }
             "rename" => self.rename(call, argument(0), argument(1))?,
+            "renameat2" if argument(4) == "RENAME_EXCHANGE" => {
+                self.exchange(call, argument(1), argument(3))?;
+            }
+            "renameat2" if argument(4) == "RENAME_NOREPLACE" => {
+                self.rename(call, argument(1), argument(3))?;
+            }
             "close" | "fcntl" => {}
             "execve" if !self.executed => self.executed = true,
             // What has no file of ours in it does not matter, if it names its file by descriptor.
@@ -425,6 +438,24 @@ impl Scribe {
             (None, None) => Ok(()),
             _ => Err(not_modelled(call, None)),
         }
+    }
+
+    fn exchange(&mut self, call: &Call, one: &str, other: &str) -> Result<(), RecordError> {
+        let ((parent, one), other) = match (self.resolve(one), self.resolve(other)) {
+            (Some(one), Some((there, other))) if one.0 == there => (one, other),
+            (None, None) => return Ok(()),
+            _ => return Err(not_modelled(call, None)),
+        };
+        let named = |name: &String| self.names.get(&(parent, name.clone())).copied();
+        let (Some(first), Some(second)) = (named(&one), named(&other)) else {
+            return Err(not_modelled(call, None));
+        };
+        let names = [(one, second), (other, first)];
+        for (name, node) in &names {
+            self.names.insert((parent, name.clone()), *node);
+        }
+        self.recording.steps.push(Step::Exchanged { parent, names });
+        Ok(())
     }
 
     fn write(

@@ -2,15 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::Path;
 use std::sync::mpsc::sync_channel;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use countersign_store::EngineKind;
-
 use crate::image::Image;
-use crate::judge::{Bench, Known, Verdict};
+use crate::judge::{Bench, Judge, Known, Verdict};
 
 /// One case for the judge.
 pub struct Case {
@@ -27,8 +24,7 @@ pub struct Case {
 /// # Errors
 /// When there is no room for images.
 pub fn judge_all<T>(
-    engine: EngineKind,
-    key: &Path,
+    judge: &Judge,
     produce: impl FnOnce(&mut dyn FnMut(Case) -> bool) -> T,
 ) -> std::io::Result<(Tally, T)> {
     let workers = thread::available_parallelism().map_or(1, usize::from);
@@ -36,7 +32,7 @@ pub fn judge_all<T>(
     let (sender, receiver) = sync_channel::<Case>(2 * workers);
     let receiver = Mutex::new(receiver);
     let benches: Vec<_> = (0..workers)
-        .map(|_| Bench::new(engine, key))
+        .map(|_| Bench::new())
         .collect::<Result<_, _>>()?;
     let produced = thread::scope(|scope| {
         let judges: Vec<_> = benches
@@ -48,7 +44,7 @@ pub fn judge_all<T>(
                         let Ok(Case { image, kind, known }) = next else {
                             return Ok(());
                         };
-                        let verdict = bench.judge(&image, known)?;
+                        let verdict = bench.judge(judge, &image, known)?;
                         lock(&tally).count(kind, verdict);
                     }
                 })

@@ -7,10 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use countersign_store::{Expect, Store, Transaction};
 
-const COLLECTIONS: [&str; 3] = ["identities", "keys", "letters"];
+/// The collections that it writes to.
+pub(crate) const COLLECTIONS: [&str; 3] = ["identities", "keys", "letters"];
 /// Its length is the number of transactions that happened.
 const ORDER: &str = "order";
-const STREAMS: [&str; 3] = [ORDER, "rotation/a", "rotation/b"];
+/// The journals that it writes to.
+pub(crate) const STREAMS: [&str; 3] = [ORDER, "rotation/a", "rotation/b"];
 
 /// One operation of a transaction.
 enum Action {

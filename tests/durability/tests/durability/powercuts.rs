@@ -1,9 +1,10 @@
 //! The disk after a power cut, at moments spread over the life of a store.
 
 use std::path::Path;
+use std::process::Command;
 
 use countersign_durability::disk::{Disk, Loss};
-use countersign_durability::powercut::{Extent, run};
+use countersign_durability::powercut::{self, Extent, run};
 use countersign_durability::record::{Recording, Start, Step};
 use countersign_durability::tally::Tally;
 use countersign_store::{EngineKind, KeyFile};
@@ -46,6 +47,53 @@ fn sled_keeps_all_that_was_acknowledged_whenever_the_power_goes() {
     assert_eq!((tally.did_not_open, tally.found), (0, 0), "{tally}");
 }
 
+const PROGRAM: &str = env!("CARGO_BIN_EXE_countersign-durability");
+
+/// Each image is opened and worked with several times.
+const FEW: Extent = Extent {
+    moments: 12,
+    ..EXTENT
+};
+
+#[track_caller]
+fn assert_sound(tally: &Tally) {
+    assert!(tally.moments > 10 && tally.images > 20, "{tally}");
+    assert_eq!(tally.sound + tally.not_made_yet, tally.images, "{tally}");
+}
+
+#[test]
+fn a_change_of_slots_or_of_the_master_key_is_whole_or_did_not_happen_whenever_the_power_goes() {
+    let program = Path::new(PROGRAM);
+    for engine in [EngineKind::Redb, EngineKind::Sled] {
+        assert_sound(&powercut::changes(program, engine, FEW).unwrap());
+    }
+}
+
+#[test]
+fn a_restore_leaves_a_whole_store_in_place_whenever_the_power_goes() {
+    let program = Path::new(PROGRAM);
+    for over in [true, false] {
+        let tally = powercut::restore(program, EngineKind::Redb, over, FEW).unwrap();
+        assert_sound(&tally);
+    }
+}
+
+#[test]
+fn a_migration_leaves_a_whole_store_in_place_whenever_the_power_goes() {
+    let home = tempfile::tempdir().unwrap();
+    let archive = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/format-1/redb.tar.xz");
+    let unpacked = Command::new("tar")
+        .arg("-xJf")
+        .arg(archive)
+        .arg("-C")
+        .arg(home.path())
+        .status()
+        .expect("tar and xz unpack the fixtures: apt-get install tar xz-utils");
+    assert!(unpacked.success());
+    let (store, key) = (home.path().join("store"), home.path().join("store.key"));
+    assert_sound(&powercut::migration(Path::new(PROGRAM), &store, &key, FEW).unwrap());
+}
+
 #[test]
 fn the_harness_sees_what_a_missing_fsync_loses() {
     let extent = Extent {
@@ -83,6 +131,33 @@ fn recording() -> Recording {
         ],
         hints: 0,
     }
+}
+
+#[test]
+fn names_that_were_exchanged_are_both_where_they_were_or_both_are_not() {
+    let names = [("one".to_owned(), 1), ("other".to_owned(), 2)].into();
+    let recording = Recording {
+        start: vec![
+            Start::Directory(names),
+            Start::File(b"1".to_vec()),
+            Start::File(b"2".to_vec()),
+        ],
+        steps: vec![Step::Exchanged {
+            parent: 0,
+            names: [("one".to_owned(), 2), ("other".to_owned(), 1)],
+        }],
+        hints: 0,
+    };
+    let mut disk = Disk::new(&recording);
+    disk.take(0, &recording.steps[0]);
+    let mut random = fastrand::Rng::with_seed(1);
+    let mut seen = std::collections::BTreeSet::new();
+    for loss in Loss::ALL.into_iter().cycle().take(100) {
+        let files = disk.cut(loss, &mut random).files();
+        seen.insert([files["one"].clone(), files["other"].clone()]);
+    }
+    let [as_before, as_after] = [[b"1", b"2"], [b"2", b"1"]].map(|pair| pair.map(|b| b.to_vec()));
+    assert_eq!(seen, [as_before, as_after].into());
 }
 
 #[test]
