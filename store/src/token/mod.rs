@@ -169,6 +169,7 @@ pub(crate) type Answer = Zeroizing<Vec<u8>>;
 pub(crate) struct Question<'a> {
     pub(crate) slot: u32,
     pub(crate) key: &'a TokenKey,
+    #[cfg_attr(not(feature = "pkcs11"), allow(dead_code))]
     pub(crate) salt: &'a [u8],
 }
 
