@@ -9,7 +9,7 @@ use countersign::{
     model::Lapse,
     records::{Batch, Records},
 };
-use countersign_benches::{POLICY, author, name, now, open, populate, secret};
+use countersign_benches::{POLICY, author, name, now, open, populate};
 use divan::Bencher;
 
 /// A million takes minutes to make; `countersign-measure` does that once and keeps it.
@@ -82,8 +82,6 @@ fn one_durable_write(bencher: Bencher<'_, '_>, size: usize) {
 fn opening(bencher: Bencher<'_, '_>, size: usize) {
     let copy = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let from = home(size);
-    let unlock = secret(copy.path());
-    drop(unlock);
     std::fs::copy(from.join("store.key"), copy.path().join("store.key")).unwrap();
     copy_all(&from.join("store"), &copy.path().join("store"));
     bencher.bench(|| drop(open(copy.path())));

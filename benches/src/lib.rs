@@ -1,5 +1,5 @@
-//! Stores of many identities, each with a certificate, a key and a journal, as after they were adopted. The records are the real ones, written by the real code; what is the same in all of them is the key pair and
-//! the certificate, of which there are but a few.
+//! Stores of many identities, each with a certificate, a key and a journal, as after they were adopted. The records are
+//! the real ones, written by the real code. The key pair and its request are the same in all of them.
 
 // Whoever measures wants to know at once when something is not as it should be.
 #![allow(clippy::unwrap_used)]

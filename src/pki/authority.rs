@@ -240,11 +240,10 @@ impl CertificateAuthority {
             .der()
             .to_vec();
         // The library rebuilds our name from what it parsed. Whether it is still the same is seen here and not
-        // at a partner's gateway. That the signature holds is seen when the chain is judged, before anybody is
-        // offered it.
+        // at a partner's gateway.
         let holds = CertificateParts::from_der(&certificate).is_ok_and(|issued| {
             CertificateParts::from_der(self.certificate())
-                .is_ok_and(|own| issued.names_as_issuer(&own))
+                .is_ok_and(|own| issued.is_issued_by(&own))
         });
         if !holds {
             return Err(IssueError::Unverifiable {

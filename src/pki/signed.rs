@@ -127,12 +127,7 @@ impl<'a> CertificateParts<'a> {
 
     /// Whether `issuer` issued this certificate: its name stands here, byte for byte, and its key signed.
     pub(super) fn is_issued_by(&self, issuer: &CertificateParts<'_>) -> bool {
-        self.names_as_issuer(issuer) && self.signed.is_signed_by(issuer.public_key_info)
-    }
-
-    /// Whether the name of `issuer` stands here as the issuer's, byte for byte.
-    pub(super) fn names_as_issuer(&self, issuer: &CertificateParts<'_>) -> bool {
-        self.issuer == issuer.subject
+        self.issuer == issuer.subject && self.signed.is_signed_by(issuer.public_key_info)
     }
 
     /// Whether it is issued by itself.

@@ -42,21 +42,24 @@ fn slot(world: &World, machine: &'static str, command: &str) -> Vec<u64> {
         .collect()
 }
 
+/// The left machine leads, and the right one follows with a slot that the left one made for it.
+fn follow_with_a_secret_of_its_own(world: &World) {
+    world.start_at(LEFT);
+    world.until_leads(LEFT);
+    let add = "store slot add --label right --new-key-file right.key";
+    assert_eq!(slot(world, LEFT, add), [1, 2]);
+    opened_by(world, RIGHT, "key-file = \"right.key\"");
+    world.start_at(RIGHT);
+    world.until_follows(RIGHT, LEFT);
+}
+
 #[test]
 fn a_slot_that_was_changed_at_one_machine_is_changed_at_the_other() {
     let server = Postgres::start();
     let world = prepared(&server, Plan::default());
     world.file("secret", SECRET);
     world.file("other", OTHER);
-    world.start_at(LEFT);
-    world.until_leads(LEFT);
-    let add = "store slot add --label right --new-key-file right.key";
-    assert_eq!(slot(&world, LEFT, add), [1, 2]);
-
-    // The other machine has a secret of its own.
-    opened_by(&world, RIGHT, "key-file = \"right.key\"");
-    world.start_at(RIGHT);
-    world.until_follows(RIGHT, LEFT);
+    follow_with_a_secret_of_its_own(&world);
     let refused = world
         .at_machine(RIGHT, &["store", "slot", "list"])
         .expect(3);
@@ -95,13 +98,7 @@ fn a_slot_that_was_changed_at_one_machine_is_changed_at_the_other() {
 fn a_machine_whose_slot_was_taken_away_is_no_standby_and_says_so_at_once() {
     let server = Postgres::start();
     let world = prepared(&server, Plan::default());
-    world.start_at(LEFT);
-    world.until_leads(LEFT);
-    let add = "store slot add --label right --new-key-file right.key";
-    assert_eq!(slot(&world, LEFT, add), [1, 2]);
-    opened_by(&world, RIGHT, "key-file = \"right.key\"");
-    world.start_at(RIGHT);
-    world.until_follows(RIGHT, LEFT);
+    follow_with_a_secret_of_its_own(&world);
     assert_eq!(slot(&world, LEFT, "store slot remove 2 --yes"), [1]);
     world.poll("right is sealed", 20, || {
         let status = world.at_machine(RIGHT, &["--json", "status"]);

@@ -1,4 +1,5 @@
 //! What was done. Readers accept every form that was ever written; a field may be added, never given another meaning.
+//!
 //! No field is called `schema`, `sequence`, `previous`, `at`, `who` or `request`: those are the entry's own.
 
 use jiff::Timestamp;
@@ -39,6 +40,7 @@ pub enum Action {
     /// The log was read out, up to this entry.
     LogExported,
 
+    // --- the store ---
     /// The store was made.
     StoreMade {
         /// What keeps the records.

@@ -4,7 +4,7 @@ use std::ops::{Bound, RangeBounds};
 
 use super::{Snapshot, last_sequence, unparsable};
 use crate::error::Result;
-use crate::index::key::{self};
+use crate::index::key;
 use crate::index::{Group, Member, Span, tree};
 use crate::store::Store;
 use crate::vault::{Entry, Record};

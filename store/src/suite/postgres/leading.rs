@@ -32,15 +32,21 @@ fn one_of_two_machines_leads_and_the_other_is_told_which() {
     assert!(matches!(pair.open("left"), Err(Error::Led { .. })));
 }
 
-#[test]
-fn a_leader_whose_lease_was_taken_neither_writes_nor_reads() {
-    let server = SharedPostgres::get();
-    let pair = Pair::new(server.addr());
+/// The one that led and has not heard that it does no more, and the one that leads now; both have written.
+fn taken_over(pair: &Pair, server: &SharedPostgres) -> (Store, Store) {
     let left = pair.init().unwrap();
     append(&left, b"1").unwrap();
     pair.let_the_lease_lapse(|sql| server.sql(sql));
     let right = pair.open("right").unwrap();
     append(&right, b"2").unwrap();
+    (left, right)
+}
+
+#[test]
+fn a_leader_whose_lease_was_taken_neither_writes_nor_reads() {
+    let server = SharedPostgres::get();
+    let pair = Pair::new(server.addr());
+    let (left, right) = taken_over(&pair, &server);
     // It does not know yet: the database tells it.
     assert_eq!(left.leadership().unwrap().standing(), Ok(()));
     assert_lost(append(&left, b"3"));
@@ -61,11 +67,7 @@ fn a_leader_whose_lease_was_taken_neither_writes_nor_reads() {
 fn reading_under_a_lost_lease_is_refused_and_not_taken_for_damage() {
     let server = SharedPostgres::get();
     let pair = Pair::new(server.addr());
-    let left = pair.init().unwrap();
-    append(&left, b"1").unwrap();
-    pair.let_the_lease_lapse(|sql| server.sql(sql));
-    let right = pair.open("right").unwrap();
-    append(&right, b"2").unwrap();
+    let (left, _right) = taken_over(&pair, &server);
     assert_lost(left.journal("stream"));
     // That is heard of by everybody who asks, not by the reader alone.
     assert!(matches!(
