@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use crate::{Models, Story, author, name, subject};
 
 /// How many identities are committed in one transaction: what they take fits into the engine's cache.
-const BATCH: usize = 250;
+const BATCH: usize = 500;
 
 /// Makes, checks, certifies, seals and journals `count` identities, by so many threads that make and certify, while
 /// this one seals and commits what they have ready.

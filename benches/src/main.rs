@@ -133,7 +133,7 @@ fn measure(home: &Path) {
 
 /// The best of some rounds; a bare loop runs in the same rounds, so that both meet the same machine.
 fn issue() {
-    const COUNT: usize = 2_000;
+    const COUNT: usize = 8_000;
     let now = now();
     let home = tempfile::tempdir_in(".").unwrap();
     populate(home.path(), 0, now);
@@ -147,7 +147,7 @@ fn issue() {
         timed(|| issuing::with_countersign(&records, &models, begun, COUNT, now, makers))
             .as_secs_f64()
     };
-    let rounds: Vec<_> = (0..5)
+    let rounds: Vec<_> = (0..3)
         .map(|_| {
             let alone = timed(|| assert!(bare.issue(COUNT) > COUNT)).as_secs_f64();
             [alone, ours(0), ours(1), ours(2)]

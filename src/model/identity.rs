@@ -132,7 +132,7 @@ pub struct Generation {
     #[serde(default)]
     pub origin: KeyOrigin,
     /// The certification request, DER (RFC 2986); empty for a key that came with its certificate.
-    #[serde(with = "hex::serde")]
+    #[serde(with = "hexadecimal")]
     pub request: Vec<u8>,
     /// The certificates, DER, leaf first; empty while the request waits for its issuer.
     pub chain: Vec<HexBytes>,
@@ -147,4 +147,16 @@ pub struct Generation {
 /// Bytes that records and JSON carry in hexadecimal.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct HexBytes(#[serde(with = "hex::serde")] pub Vec<u8>);
+pub struct HexBytes(#[serde(with = "hexadecimal")] pub Vec<u8>);
+
+/// As `hex::serde` has it. That one makes its text digit by digit, which is felt where a thousand chains are written.
+mod hexadecimal {
+    pub(super) use hex::serde::deserialize;
+    use serde::{Serializer, ser::Error as _};
+
+    pub(super) fn serialize<S: Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S::Error> {
+        let mut digits = vec![0; 2 * bytes.len()];
+        hex::encode_to_slice(bytes, &mut digits).map_err(S::Error::custom)?;
+        to.serialize_str(std::str::from_utf8(&digits).map_err(S::Error::custom)?)
+    }
+}

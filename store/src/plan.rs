@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crate::crypto::Nonce;
 use crate::engine::Change;
 use crate::error::{Error, Result};
-use crate::index::edit::{Edited, new_id};
+use crate::index::edit::Edited;
 use crate::index::{Edit, Entry, Id, Node, Pointer, key, tree};
 use crate::snapshot::{Snapshot, last_sequence};
 use crate::transaction::{Expect, Operation};
@@ -18,6 +18,9 @@ use crate::vault::{Opened, ROOT_KEY, Root, node_key, value_key};
 
 /// The longest name of a collection, record or journal in bytes.
 const NAME_LIMIT: usize = 255;
+
+/// From how many operations on a transaction is a crowd.
+pub(crate) const CROWD: usize = 1_000;
 
 /// The longest content of a record or event in bytes.
 const CONTENT_LIMIT: usize = 16 * 1024 * 1024;
@@ -52,6 +55,15 @@ impl<'s> Plan<'s> {
             root,
             values: HashMap::new(),
         })
+    }
+
+    /// Told how much there is to add. Many values get names that lie side by side in the engine, which then writes
+    /// few pages; that tells a thief which values came in a crowd, and so nothing of any of them. What few values
+    /// would tell, namely that they belong together, is not told.
+    pub(crate) fn expect(&mut self, operations: usize) {
+        if operations >= CROWD {
+            self.edit.name_alike();
+        }
     }
 
     /// The store as it was before.
@@ -172,7 +184,10 @@ impl<'s> Plan<'s> {
                 self.edit.remove(&name)
             }
             (Some(bytes), old) => {
-                let id = old.map_or_else(new_id, |old| Ok(old.to.id))?;
+                let id = match old {
+                    Some(old) => old.to.id,
+                    None => self.edit.new_id()?,
+                };
                 let next = version.unwrap_or(found.unwrap_or(0) + 1);
                 self.put(id, name, next, bytes)
             }
@@ -190,7 +205,8 @@ impl<'s> Plan<'s> {
                 found: next,
             });
         }
-        self.put(new_id()?, key::entry(stream, next), 1, bytes)
+        let id = self.edit.new_id()?;
+        self.put(id, key::entry(stream, next), 1, bytes)
     }
 
     /// Seals the value of an entry anew, under the newest master key.

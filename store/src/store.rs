@@ -271,6 +271,7 @@ impl Store {
         let _writing = inner.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let view = Snapshot::new(inner, Access::Writer)?;
         let mut plan = Plan::after(view, transaction.after)?;
+        plan.expect(transaction.operations.len());
         for operation in &transaction.operations {
             plan.add(operation)?;
         }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::key::{self, Span};
+use super::node::ID;
 use super::tree::{Nodes, Top, span_of};
 use super::{Entry, Id, Node, Pointer};
 use crate::crypto::{self, NONCE};
@@ -16,6 +17,7 @@ pub(crate) struct Edit<N> {
     /// What changed, and is not sealed yet.
     changed: HashMap<Id, Arc<Node>>,
     gone: Vec<Id>,
+    ids: Ids,
 }
 
 /// What an edit comes to.
@@ -48,7 +50,18 @@ impl<N: Nodes> Edit<N> {
             top,
             changed: HashMap::new(),
             gone: Vec::new(),
+            ids: Ids::default(),
         }
+    }
+
+    /// Gives what is written for the first time, from here on, names that begin alike.
+    pub(crate) fn name_alike(&mut self) {
+        self.ids = Ids::Together(None);
+    }
+
+    /// A name for what is written for the first time.
+    pub(crate) fn new_id(&mut self) -> Result<Id> {
+        self.ids.next()
     }
 
     pub(crate) fn top(&self) -> Option<&Top> {
@@ -62,7 +75,10 @@ impl<N: Nodes> Edit<N> {
     /// Puts an entry in, in the place of one of the same key.
     pub(crate) fn set(&mut self, entry: Entry) -> Result<()> {
         let parts = match self.top {
-            None => self.place(new_id()?, 0, vec![entry], None)?,
+            None => {
+                let id = self.new_id()?;
+                self.place(id, 0, vec![entry], None)?
+            }
             Some(top) => self.set_under(&top.to, &Span::ALL, entry)?,
         };
         self.raise(parts)
@@ -208,9 +224,9 @@ impl<N: Nodes> Edit<N> {
         for entries in (Node { level, entries }).parts(added) {
             let (id, bound) = match &before {
                 None => (id, Vec::new()),
-                Some(last) if level == 0 => (new_id()?, key::divider(last, &entries[0].key)),
+                Some(last) if level == 0 => (self.ids.next()?, key::divider(last, &entries[0].key)),
                 // What lies under the last one before goes up to this.
-                Some(_) => (new_id()?, entries[0].key.clone()),
+                Some(_) => (self.ids.next()?, entries[0].key.clone()),
             };
             before = entries.last().map(|entry| entry.key.clone());
             let node = Node { level, entries };
@@ -235,7 +251,8 @@ impl<N: Nodes> Edit<N> {
                 .and_then(|part| self.changed.get(&part.to.id))
                 .map_or(0, |node| node.level)
                 + 1;
-            parts = self.place(new_id()?, level, parts, None)?;
+            let id = self.new_id()?;
+            parts = self.place(id, level, parts, None)?;
         }
         self.top = parts.pop().map(|part| Top {
             to: part.to,
@@ -290,8 +307,30 @@ fn seal_under(
     Ok(())
 }
 
-pub(crate) fn new_id() -> Result<Id> {
-    let mut id = Id::default();
-    crypto::fill(&mut id)?;
-    Ok(id)
+/// Makes names, by chance alone, or such as begin alike.
+#[derive(Default)]
+pub(crate) enum Ids {
+    /// A name says nothing of what else was written with it.
+    #[default]
+    Scattered,
+    /// In an engine's tree they lie side by side, and are written as few pages.
+    Together(Option<[u8; ALIKE]>),
+}
+
+/// How many bytes of such a name are the same: so many that no two transactions draw the same ones.
+const ALIKE: usize = ID / 2;
+
+impl Ids {
+    pub(crate) fn next(&mut self) -> Result<Id> {
+        let mut id = Id::default();
+        crypto::fill(&mut id)?;
+        if let Self::Together(alike) = self {
+            let (start, _) = id.split_at_mut(ALIKE);
+            match alike {
+                Some(alike) => start.copy_from_slice(alike),
+                None => *alike = start.try_into().ok(),
+            }
+        }
+        Ok(id)
+    }
 }

@@ -19,9 +19,9 @@ pub(crate) const LONGEST: usize = 3836;
 const SHORT: usize = LONGEST / 3;
 const COMFORTABLE: usize = LONGEST / 4 * 3;
 
-const ID: usize = 16;
+pub(super) const ID: usize = 16;
 
-/// Random; the engine's key of a value or node is made of it and of nothing else.
+/// Random, or among the many of one transaction alike in their beginning; the engine's key of a value or node is made of it and of nothing else.
 pub(crate) type Id = [u8; ID];
 
 /// A value or node, and which write of it is the latest.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::{Bound, ControlFlow};
 use std::sync::Arc;
 
-use super::edit::{Edited, new_id};
+use super::edit::{Edited, Ids};
 use super::tree::{self, Met};
 use super::{Edit, Entry, Id, Node, Nodes, Pointer, Span, Top};
 use crate::error::{Damage, Fault, Place, Result};
@@ -106,7 +106,7 @@ fn entry(key: &[u8], number: u64) -> Entry {
     Entry {
         key: key.to_vec(),
         to: Pointer {
-            id: new_id().unwrap(),
+            id: Ids::default().next().unwrap(),
             nonce: [1; 24],
         },
         number,
@@ -222,4 +222,21 @@ fn what_is_read_grows_with_the_height_and_not_with_the_size() {
     for (few, many) in reads[0].iter().zip(reads[1]) {
         assert!(*few <= 3 && many <= few + 1, "{reads:?}");
     }
+}
+
+#[test]
+fn names_that_begin_alike_lie_side_by_side_and_none_comes_twice() {
+    let (mut one, mut other) = (Ids::Together(None), Ids::Together(None));
+    let names = |ids: &mut Ids| -> Vec<Id> { (0..500).map(|_| ids.next().unwrap()).collect() };
+    let of_one = names(&mut one);
+    let of_other = names(&mut other);
+    let mut in_order: Vec<&Id> = of_one.iter().chain(&of_other).collect();
+    in_order.sort_unstable();
+    in_order.dedup();
+    assert_eq!(in_order.len(), 1_000);
+    let changes_hands = in_order
+        .windows(2)
+        .filter(|pair| of_one.contains(pair[0]) != of_one.contains(pair[1]))
+        .count();
+    assert_eq!(changes_hands, 1);
 }

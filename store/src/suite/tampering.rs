@@ -3,6 +3,7 @@
 use super::{Fixture, damage_of, event, for_each_engine, open, options, passphrase, record};
 use crate::engine::EngineKind;
 use crate::error::{Damage, Fault, Place};
+use crate::plan::CROWD;
 use crate::{Expect, Store, Transaction};
 
 for_each_engine!(
@@ -19,6 +20,7 @@ for_each_engine!(
     sound_stores_verify,
     something_planted_is_found,
     what_is_stored_tells_nothing_of_what_belongs_together,
+    what_came_in_a_crowd_lies_together_and_in_no_order,
 );
 
 fn sound_stores_verify(engine: EngineKind) {
@@ -268,6 +270,26 @@ fn something_planted_is_found(engine: EngineKind) {
         fixture.plant(key, None);
     }
     assert_eq!(fixture.store().verify().unwrap().damage, []);
+}
+
+/// Only a crowd lies together, and its keys are made of nothing but chance as well.
+fn what_came_in_a_crowd_lies_together_and_in_no_order(engine: EngineKind) {
+    let fixture = Fixture::new(engine);
+    fixture.put("c", "before", b"");
+    fixture.put_many("c", CROWD);
+    fixture.put("c", "zlast", b"");
+    let stored = fixture.everything();
+    let values: Vec<_> = stored.iter().map(|stored| &stored.key[..]).collect();
+    let crowd: Vec<_> = (0..CROWD)
+        .map(|n| fixture.key_of("c", &format!("{n:05}")))
+        .collect();
+    let start = &crowd[0][..9];
+    assert!(crowd.iter().all(|key| key.starts_with(start)));
+    assert_eq!(
+        values.iter().filter(|key| key.starts_with(start)).count(),
+        CROWD
+    );
+    assert!(!crowd.is_sorted());
 }
 
 /// Every value lies under a key of its own that is made of nothing but chance.
