@@ -7,29 +7,23 @@ use super::{
 };
 
 pub(super) fn sheet(order: &Order<'_>) -> Sheet {
-    let quoted = |words: Vec<String>| {
-        let words: Vec<_> = words.iter().map(|word| format!("'{word}'")).collect();
-        words.join(", ")
-    };
-    let known = if order.pinned() {
-        let serials = order.both().map(|(_, c)| spelling::serial(c)).collect();
-        format!(
-            "Require expr %{{SSL_CLIENT_M_SERIAL}} in {{ {} }}",
-            quoted(serials)
-        )
+    let (variable, words) = if order.pinned() {
+        let serials: Vec<String> = order.both().map(|(_, c)| spelling::serial(c)).collect();
+        ("SSL_CLIENT_M_SERIAL", serials)
     } else {
-        let names = order.names().iter().map(|n| (*n).to_owned()).collect();
-        format!(
-            "Require expr %{{SSL_CLIENT_SAN_DNS_0}} in {{ {} }}",
-            quoted(names)
-        )
+        ("SSL_CLIENT_SAN_DNS_0", order.names())
     };
+    let quoted: Vec<_> = words.iter().map(|word| format!("'{word}'")).collect();
+    let known = format!(
+        "Require expr %{{{variable}}} in {{ \\\n      {} }}",
+        quoted.join(", \\\n      ")
+    );
     let paths: Vec<_> = order
         .paths()
         .iter()
         .map(|path| path.trim_matches('/'))
         .collect();
-    Sheet::new(Tried::Loaded)
+    let sheet = Sheet::new(order.product, Tried::Loaded)
         .step(format!(
             "Save as /etc/apache2/countersign/clients.pem: {}.",
             order.anchors_in_words()
@@ -41,7 +35,6 @@ pub(super) fn sheet(order: &Order<'_>) -> Sheet {
                 "SSLCACertificateFile /etc/apache2/countersign/clients.pem\n\
                  SSLVerifyClient require\n\
                  SSLVerifyDepth 3\n\
-                 SSLOptions +StdEnvVars\n\
                  <Location \"/\">\n  \
                    Require all denied\n\
                  </Location>\n\
@@ -55,10 +48,14 @@ pub(super) fn sheet(order: &Order<'_>) -> Sheet {
                 METHODS.join(" ")
             ),
         )
-        .step("Then apachectl configtest, and a graceful reload.")
-        .limit(
+        .step("Then apachectl configtest, and a graceful reload.");
+    if order.pinned() {
+        sheet.limit(
             "It knows no fingerprints of client certificates: a certificate is told by its serial number, \
-             which is unique within the authorities in clients.pem.",
+             which is unique for each of the authorities in clients.pem.",
         )
-        .limit("It checks no revocation unless SSLCARevocationCheck is set.")
+    } else {
+        sheet.limit("It compares the first dNSName of a certificate only.")
+    }
+    .limit("It checks no revocation unless SSLCARevocationCheck is set.")
 }

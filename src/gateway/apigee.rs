@@ -2,13 +2,30 @@
 
 use super::{
     order::Order,
-    sheet::{Sheet, Tried},
+    sheet::{Bundle, Sheet, Tried},
 };
 
 pub(super) fn edge(order: &Order<'_>) -> Sheet {
-    let sheet = Sheet::new(Tried::Written)
+    let (variable, words) = if order.pinned() {
+        let pins: Vec<String> = order.both().map(|(_, c)| c.sha1.to_string()).collect();
+        ("tls.client.cert.fingerprint", pins)
+    } else {
+        ("tls.client.s.dn", order.names())
+    };
+    let unknown: Vec<String> = words
+        .iter()
+        .map(|word| match order.pinned() {
+            true => format!("{variable} !=\n      \"{word}\""),
+            false => format!(
+                "({variable} != \"CN={word}\") and\n    not ({variable} ~~ \"^CN={},[^\\\\\\\\]*$\")",
+                word.replace('.', "[.]").replace('*', "[*]")
+            ),
+        })
+        .collect();
+    Sheet::new(order.product, Tried::Written)
         .step(format!(
-            "Create a new truststore and put both generations in, each as an alias of its own: {}.",
+            "Create a new truststore and put every authority in as an alias of its own, the present \
+             generation's too: {}.",
             order.anchors_in_words()
         ))
         .step(
@@ -17,77 +34,118 @@ pub(super) fn edge(order: &Order<'_>) -> Sheet {
         )
         .lines(
             "The virtual host then says:",
-            "virtual-host-ssl-info.json",
-            "\"sSLInfo\": {\n  \
-               \"enabled\": \"true\",\n  \
-               \"clientAuthEnabled\": \"true\",\n  \
-               \"trustStore\": \"ref://countersign-trust\"\n\
+            "virtual-host.json",
+            "{\n  \
+               \"propagateTLSInformation\": {\n    \
+                 \"clientProperties\": true,\n    \
+                 \"connectionProperties\": true\n  \
+               },\n  \
+               \"sSLInfo\": {\n    \
+                 \"enabled\": \"true\",\n    \
+                 \"clientAuthEnabled\": \"true\",\n    \
+                 \"trustStore\": \"ref://countersign-trust\"\n  \
+               }\n\
              }",
+        )
+        .lines(
+            "First in the proxy's PreFlow, for the truststore admits whomever the authority certifies:",
+            "preflow-step.xml",
+            format!(
+                "<Step>\n  \
+                   <Condition>\n    {}\n  </Condition>\n  \
+                   <Name>RaiseFault-Unknown-Certificate</Name>\n\
+                 </Step>",
+                unknown.join(" and\n    ")
+            ),
         )
         .step(format!(
             "In the proxy: base path /rest{}, one flow without a condition on the method, and neither \
-             VerifyAPIKey nor an OAuth policy. Compare {} by a condition on {}.",
-            if order.oauth {
-                " (and one for /plugins/servlet/oauth)"
-            } else {
-                ""
-            },
-            if order.pinned() {
-                format!(
-                    "the fingerprint ({})",
-                    order.list(" or ", |c| c.sha1.to_string())
-                )
-            } else {
-                format!("the name ({})", order.names().join(", "))
-            },
-            if order.pinned() {
-                "tls.client.cert.fingerprint (the virtual host has propagateTLSInformation)"
-            } else {
-                "tls.client.s.dn (the virtual host has propagateTLSInformation)"
+             VerifyAPIKey nor an OAuth policy.",
+            match order.oauth {
+                true => " (and another proxy for /plugins/servlet/oauth)",
+                false => "",
             }
         ))
-        .limit("It checks no revocation.");
-    match order.self_signed() {
-        true => sheet.limit("Edge Cloud takes no self-signed certificate: this one cannot be installed."),
-        false => sheet,
-    }
+        .limit("It checks no revocation.")
+        .limit_if(
+            order.self_signed(),
+            "Edge Cloud takes no self-signed certificate: this one cannot be installed.",
+        )
 }
 
 pub(super) fn x(order: &Order<'_>) -> Sheet {
-    let sheet = Sheet::new(Tried::Written);
-    let sheet = if order.pinned() {
+    let mut sheet = Sheet::new(order.product, Tried::Checked);
+    let trusted = if order.pinned() {
+        sheet.bundle = Bundle::Certificates;
+        let one = |which: &str| {
+            format!(
+                "- pemCertificate: |\n    \
+                   -----BEGIN CERTIFICATE-----\n    \
+                   the {which} certificate itself\n    \
+                   -----END CERTIFICATE-----"
+            )
+        };
+        let all: Vec<_> = order.both().map(|(which, _)| one(which)).collect();
+        format!("allowlistedCertificates:\n{}", all.join("\n"))
+    } else {
+        "trustStores:\n\
+         - trustAnchors:\n  \
+           - pemCertificate: |\n      \
+               -----BEGIN CERTIFICATE-----\n      \
+               each root, an entry of its own\n      \
+               -----END CERTIFICATE-----\n  \
+           intermediateCas:\n  \
+           - pemCertificate: |\n      \
+               -----BEGIN CERTIFICATE-----\n      \
+               each intermediate authority, an entry of its own\n      \
+               -----END CERTIFICATE-----"
+            .to_owned()
+    };
+    sheet = if order.pinned() {
         sheet.step(
-            "In the TrustConfig, list both certificates themselves under allowlistedCertificates \
-             (pemCertificate each). They are taken whoever issued them, expired ones too; remove the old one \
-             when we write that it may go.",
+            "The TrustConfig lists the certificates themselves. They are taken whoever issued them, expired \
+             ones too: the present one has to be taken out when we write that it may go.",
         )
     } else {
         sheet.step(format!(
-            "In the TrustConfig, trustStores: trust anchors and intermediate authorities from {}.",
+            "The TrustConfig holds the authorities, the present generation's too: {}.",
             order.anchors_in_words()
         ))
     };
-    let sheet = sheet
+    sheet = sheet
         .lines(
-            "The load balancer's ServerTlsPolicy:",
-            "server-tls-policy.yaml",
-            "name: countersign\n\
-             mtlsPolicy:\n  \
-               clientValidationMode: REJECT_INVALID\n  \
-               clientValidationTrustConfig: projects/PROJECT/locations/global/trustConfigs/countersign",
+            "gcloud certificate-manager trust-configs import countersign --location=global --source=:",
+            "trust-config.yaml",
+            trusted,
         )
-        .step(
-            "In the Apigee proxy: base path /rest, one flow without a condition on the method, and neither \
+        .lines(
+            "gcloud network-security server-tls-policies import countersign --location=global --source=; then \
+             name it in the load balancer's target HTTPS proxy:",
+            "server-tls-policy.yaml",
+            "mtlsPolicy:\n  \
+               clientValidationMode: REJECT_INVALID\n  \
+               clientValidationTrustConfig:\n    \
+                 projects/PROJECT/locations/global/trustConfigs/countersign",
+        )
+        .step(format!(
+            "In the Apigee proxy: base path /rest{}, one flow without a condition on the method, and neither \
              VerifyAPIKey nor an OAuth policy.",
-        );
-    let sheet = if order.pinned() {
-        sheet
-    } else {
-        sheet.limit(format!(
-            "The load balancer compares no names: forward client_cert_dnsname_sans as a header, and \
-             refuse in the proxy whoever is not {}.",
-            order.names().join(", ")
-        ))
-    };
+            match order.oauth {
+                true => " (and another proxy for /plugins/servlet/oauth)",
+                false => "",
+            }
+        ));
+    if !order.pinned() {
+        let names: Vec<_> = order
+            .names()
+            .iter()
+            .map(|name| format!("\"{name}\""))
+            .collect();
+        sheet = sheet.step(format!(
+            "The load balancer compares no names: have it send {{client_cert_dnsname_sans}} as a header, which it \
+             overwrites if the client sends one, and raise a fault in the proxy unless it names {}.",
+            names.join(" or ")
+        ));
+    }
     sheet.limit("It checks no revocation.")
 }

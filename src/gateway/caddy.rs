@@ -7,19 +7,22 @@ use super::{
 };
 
 pub(super) fn sheet(order: &Order<'_>) -> Sheet {
-    let known = if order.pinned() {
-        let pins = order.list(", ", |c| format!("\"{}\"", spelling(order.product, c).text));
-        format!("expression `{{http.request.tls.client.fingerprint}} in [{pins}]`")
-    } else {
-        let names = order.names();
-        let names: Vec<_> = names
-            .iter()
-            .map(|name| format!("{{http.request.tls.client.san.dns_names.0}} == \"{name}\""))
+    let (field, words) = if order.pinned() {
+        let pins: Vec<String> = order
+            .both()
+            .map(|(_, c)| spelling(order.product, c).text)
             .collect();
-        format!("expression `{}`", names.join(" || "))
+        ("fingerprint", pins)
+    } else {
+        ("san.dns_names.0", order.names())
     };
+    let quoted: Vec<_> = words.iter().map(|word| format!("\"{word}\"")).collect();
+    let known = format!(
+        "expression `{{http.request.tls.client.{field}}} in [\n    {}]`",
+        quoted.join(",\n    ")
+    );
     let paths: Vec<_> = order.paths().iter().map(|p| format!("{p}*")).collect();
-    Sheet::new(Tried::Loaded)
+    Sheet::new(order.product, Tried::Loaded)
         .step(format!(
             "Save as /etc/caddy/countersign/clients.pem: {}.",
             order.anchors_in_words()

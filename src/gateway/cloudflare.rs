@@ -7,18 +7,23 @@ use super::{
 };
 
 pub(super) fn sheet(order: &Order<'_>) -> Sheet {
-    let known = if order.pinned() {
-        let pins = order.list(" ", |c| format!("\"{}\"", spelling(order.product, c).text));
-        format!("not cf.tls_client_auth.cert_fingerprint_sha256 in {{{pins}}}")
+    let (field, words) = if order.pinned() {
+        let pins: Vec<String> = order
+            .both()
+            .map(|(_, c)| spelling(order.product, c).text)
+            .collect();
+        ("cert_fingerprint_sha256", pins)
     } else {
-        let names: Vec<_> = order
+        // The whole subject: a part of it could stand in somebody else's.
+        let subjects = order
             .names()
             .iter()
-            .map(|name| format!("cf.tls_client_auth.cert_subject_dn contains \"CN={name}\""))
+            .map(|name| format!("CN={name}"))
             .collect();
-        format!("not ({})", names.join(" or "))
+        ("cert_subject_dn", subjects)
     };
-    let sheet = Sheet::new(Tried::Written)
+    let quoted: Vec<_> = words.iter().map(|word| format!("\"{word}\"")).collect();
+    Sheet::new(order.product, Tried::Written)
         .step(format!(
             "Upload as a CA for client certificates, and associate it with the host name {}: {}.",
             order.host,
@@ -28,15 +33,24 @@ pub(super) fn sheet(order: &Order<'_>) -> Sheet {
             "A custom rule of the firewall with the action Block; without it, nobody is refused:",
             "rule.txt",
             format!(
-                "(http.host eq \"{}\" and (not cf.tls_client_auth.cert_verified or {known}))",
-                order.host
+                "(http.host eq \"{}\"\n  \
+                   and (not cf.tls_client_auth.cert_verified\n  \
+                   or not cf.tls_client_auth.{field} in {{\n    {}\n  }}))",
+                order.host,
+                quoted.join("\n    ")
             ),
         )
         .step("Exempt /rest/ from challenges, bot rules and caches: a connector cannot answer a challenge.")
         .limit("The handshake succeeds for everybody; the rule answers 403.")
-        .limit("Five authorities for each account; only authorities (CA:TRUE), never a certificate alone.");
-    match order.self_signed() && !order.new.is_ca {
-        true => sheet.limit("This certificate is self-signed and no authority: it cannot be installed."),
-        false => sheet,
-    }
+        .limit("Five authorities for each account; only authorities (CA:TRUE), never a certificate alone.")
+        .limit_if(
+            !order.pinned(),
+            "The rule compares the whole subject: where a certificate says more than its common name, write \
+             the subject as the dashboard shows it.",
+        )
+        .limit_if(
+            order.self_signed_leaf(),
+            "This certificate is self-signed and no authority: it cannot be installed.",
+        )
+        .limit("It checks the revocation of its own certificates only.")
 }

@@ -8,20 +8,34 @@ use super::{
 
 pub(super) fn sheet(order: &Order<'_>) -> Sheet {
     let known = if order.pinned() {
-        let serials = order.list(" ", |c| format!("\"{}\"", colons(&spelling::serial(c))));
-        format!("set serial [X509::serial_number [SSL::cert 0]]\n  if {{ [lsearch -nocase {{{serials}}} $serial] < 0 }} {{ reject }}")
+        let serials: Vec<_> = order
+            .both()
+            .map(|(_, c)| format!("    \"{}\"", spelling(order.product, c).text))
+            .collect();
+        format!(
+            "  set serial [X509::serial_number [SSL::cert 0]]\n  \
+               if {{ [lsearch -exact {{\n{}\n  }} [string toupper $serial]] < 0 }} {{ reject }}",
+            serials.join("\n")
+        )
     } else {
         let names: Vec<_> = order
             .names()
             .iter()
-            .map(|name| format!("[string match \"*CN={name}*\" $subject]"))
+            .map(|name| format!("    \"CN={name}\""))
             .collect();
+        // A quoted or escaped value could hold what looks like another.
         format!(
-            "set subject [X509::subject [SSL::cert 0]]\n  if {{ !({}) }} {{ reject }}",
-            names.join(" || ")
+            "  set subject [X509::subject [SSL::cert 0]]\n  \
+               set known 0\n  \
+               foreach part [split $subject \",\"] {{\n    \
+                 if {{ [lsearch -exact {{\n{}\n    }} [string trim $part]] >= 0 }} {{ set known 1 }}\n  \
+               }}\n  \
+               if {{ $subject contains \"\\\\\" || $subject contains \"\\\"\" }} {{ set known 0 }}\n  \
+               if {{ !$known }} {{ reject }}",
+            names.join("\n")
         )
     };
-    Sheet::new(Tried::Written)
+    Sheet::new(order.product, Tried::Written)
         .step(format!(
             "Import as the certificate bundle countersign-clients.crt: {}.",
             order.anchors_in_words()
@@ -36,27 +50,14 @@ pub(super) fn sheet(order: &Order<'_>) -> Sheet {
         .lines(
             "An iRule on the virtual server:",
             "countersign.tcl",
-            format!("when CLIENTSSL_CLIENTCERT {{\n  {known}\n}}"),
+            format!("when CLIENTSSL_CLIENTCERT {{\n{known}\n}}"),
         )
         .step(format!(
-            "Where a security policy (ASM, Advanced WAF) is attached: allow {} on /rest/*{}; it blocks PUT and DELETE \
+            "Where a security policy (ASM, Advanced WAF) is attached: allow {} on {}; it blocks PUT and DELETE \
              unless told otherwise, often with status 200.",
             METHODS.join(", "),
-            if order.oauth {
-                " and /plugins/servlet/oauth/*"
-            } else {
-                ""
-            }
+            order.paths_in_words()
         ))
+        .limit("Without the iRule, everybody whom the authority certifies comes in.")
         .limit("It checks no revocation unless the profile has crl-file or an OCSP responder.")
-}
-
-/// `0a1b` as `0a:1b`, which is how iRules give serial numbers.
-fn colons(digits: &str) -> String {
-    let pairs: Vec<_> = digits
-        .as_bytes()
-        .chunks(2)
-        .map(|pair| String::from_utf8_lossy(pair).into_owned())
-        .collect();
-    pairs.join(":")
 }

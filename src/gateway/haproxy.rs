@@ -7,43 +7,41 @@ use super::{
 };
 
 pub(super) fn sheet(order: &Order<'_>) -> Sheet {
-    let sheet = Sheet::new(Tried::Loaded).step(format!(
-        "Save as /etc/haproxy/countersign/clients.pem: {}.",
+    let mut sheet = Sheet::new(order.product, Tried::Loaded).step(format!(
+        "Save as /etc/haproxy/jira/clients.pem: {}.",
         order.anchors_in_words()
     ));
     let known = if order.pinned() {
-        "acl countersign_known ssl_c_der,sha2(256),hex -m str -f /etc/haproxy/countersign/pins.lst"
-            .to_owned()
+        sheet = sheet.lines(
+            "Save as /etc/haproxy/jira/pins:",
+            "pins",
+            order.each(|which, c| format!("# {which}\n{}", spelling(order.product, c).text)),
+        );
+        "acl jira_known ssl_c_der,sha2(256),hex -m str -f /etc/haproxy/jira/pins".to_owned()
     } else {
-        format!(
-            "acl countersign_known ssl_c_s_dn(CN) -m str {}",
-            order.names().join(" ")
-        )
-    };
-    let sheet = if order.pinned() {
-        sheet.lines(
-            "Save as /etc/haproxy/countersign/pins.lst:",
-            "pins.lst",
-            order.each(|_, c| spelling(order.product, c).text),
-        )
-    } else {
-        sheet
+        let names = order.names();
+        // Conditions of one name add up: any of them will do.
+        let lines: Vec<_> = names
+            .iter()
+            .map(|name| format!("acl jira_known ssl_c_s_dn(CN) -m str {name}"))
+            .collect();
+        lines.join("\n")
     };
     sheet
         .step(
             "On the bind line of the frontend for Jira, beside ssl and crt: \
-             ca-file /etc/haproxy/countersign/clients.pem verify required.",
+             ca-file /etc/haproxy/jira/clients.pem verify required.",
         )
         .lines(
             "Into that frontend; its default_backend is Jira:",
             "countersign-frontend.cfg",
             format!(
                 "{known}\n\
-                 acl countersign_path path_beg {}\n\
-                 acl countersign_method method {}\n\
-                 http-request deny deny_status 403 unless countersign_known\n\
-                 http-request deny deny_status 404 unless countersign_path\n\
-                 http-request deny deny_status 405 unless countersign_method",
+                 acl jira_path path_beg {}\n\
+                 acl jira_method method {}\n\
+                 http-request deny deny_status 403 unless jira_known\n\
+                 http-request deny deny_status 404 unless jira_path\n\
+                 http-request deny deny_status 405 unless jira_method",
                 order.paths().join(" "),
                 METHODS.join(" ")
             ),

@@ -16,13 +16,13 @@ pub(super) fn sheet(order: &Order<'_>) -> Sheet {
         .iter()
         .map(|path| format!("\"{path}\""))
         .collect();
-    let sheet = Sheet::new(Tried::Written)
+    Sheet::new(order.product, Tried::Written)
         .step(format!(
             "POST /ca_certificates, each certificate on its own; note the ids: {}.",
             order.anchors_in_words()
         ))
         .lines(
-            "The route, its plugin and the consumer (declarative configuration):",
+            "The route, its plugins and the consumer (declarative configuration):",
             "kong.yaml",
             format!(
                 "_format_version: \"3.0\"\n\
@@ -31,14 +31,16 @@ pub(super) fn sheet(order: &Order<'_>) -> Sheet {
                    url: http://jira:8080\n  \
                    routes:\n  \
                    - name: countersign\n    \
-                     hosts: [\"{}\"]\n    \
-                     snis: [\"{}\"]\n    \
+                     hosts: [\"{host}\"]\n    \
+                     snis: [\"{host}\"]\n    \
                      paths: [{}]\n    \
                      methods: [{}]\n    \
                      strip_path: false\n    \
                      plugins:\n    \
                      - name: mtls-auth\n      \
-                       config: {{ ca_certificates: [ID, ID], revocation_check_mode: SKIP }}\n    \
+                       config:\n        \
+                         ca_certificates: [ID, ID]\n        \
+                         revocation_check_mode: SKIP\n    \
                      - name: acl\n      \
                        config: {{ allow: [countersign] }}\n\
                  consumers:\n\
@@ -46,20 +48,20 @@ pub(super) fn sheet(order: &Order<'_>) -> Sheet {
                    mtls_auth_credentials:\n{}\n  \
                    acls:\n  \
                    - group: countersign",
-                order.host,
-                order.host,
                 paths.join(", "),
                 METHODS.join(", "),
-                names.join("\n")
+                names.join("\n"),
+                host = order.host
             ),
         )
         .limit("Without the ACL, mtls-auth lets in whoever has a certificate of the authority and any consumer.")
         .limit(
             "It compares names, not fingerprints: an older certificate with the same name is accepted until it \
-             expires or its authority is removed.",
-        );
-    match order.self_signed() && !order.new.is_ca {
-        true => sheet.limit("It takes only authorities (CA:TRUE): this self-signed certificate cannot be installed."),
-        false => sheet,
-    }
+             expires or its authority is removed. That it is refused after its removal cannot be had here.",
+        )
+        .limit("It checks revocation only with revocation_check_mode: STRICT.")
+        .limit_if(
+            order.self_signed_leaf(),
+            "It takes only authorities (CA:TRUE): this self-signed certificate cannot be installed.",
+        )
 }

@@ -15,6 +15,7 @@ mod envoy;
 mod f5;
 mod haproxy;
 mod iis;
+mod istio;
 mod kong;
 mod nginx;
 mod order;
@@ -26,8 +27,9 @@ mod tests;
 mod traefik;
 mod words;
 
-pub use order::{Anchors, Order, UnfitName};
-pub use sheet::{Sheet, Step, Tried};
+use order::METHODS;
+pub use order::{Anchors, Order, Unfit, host_of};
+pub use sheet::{Bundle, Sheet, Step, Tried};
 pub use spelling::{Spelling, spelling};
 pub use words::{Words, words};
 
@@ -37,11 +39,21 @@ use crate::model::GatewayProduct as Product;
 ///
 /// # Errors
 ///
-/// [`UnfitName`] when a name would have to be written into a configuration and is not one of the host names that
-/// certificates bear (RFC 5280 §4.2.1.6, RFC 1034 §3.5): it could say something else there.
-pub fn sheet(order: &Order<'_>) -> Result<Sheet, UnfitName> {
+/// [`Unfit`] when a name would have to be written into a configuration and is not one of the host names that
+/// certificates bear (RFC 5280 §4.2.1.6, RFC 1034 §3.5), for it could say something else there; or when there is no
+/// name, so that everybody of the authority would come in.
+pub fn sheet(order: &Order<'_>) -> Result<Sheet, Unfit> {
     order.check()?;
-    Ok(match order.product {
+    Ok(completed(order, configuration(order)))
+}
+
+/// What is needed in general words, which hold for every product and every certificate.
+pub fn general_sheet(order: &Order<'_>) -> Sheet {
+    completed(order, other::sheet(order))
+}
+
+fn configuration(order: &Order<'_>) -> Sheet {
+    match order.product {
         Product::Apache => apache::sheet(order),
         Product::ApigeeEdge => apigee::edge(order),
         Product::ApigeeX => apigee::x(order),
@@ -55,10 +67,33 @@ pub fn sheet(order: &Order<'_>) -> Result<Sheet, UnfitName> {
         Product::F5 => f5::sheet(order),
         Product::Haproxy => haproxy::sheet(order),
         Product::Iis => iis::sheet(order),
-        Product::Istio => envoy::istio(order),
+        Product::Istio => istio::sheet(order),
         Product::Kong => kong::sheet(order),
         Product::Nginx => nginx::sheet(order),
         Product::Other => other::sheet(order),
         Product::Traefik => traefik::sheet(order),
-    })
+    }
+}
+
+/// What every sheet says.
+fn completed(order: &Order<'_>, mut sheet: Sheet) -> Sheet {
+    sheet.rule = format!(
+        "Let {} through on {}{}, with bodies unchanged and no further authentication at the gateway. Ask for the \
+         client certificate in the first handshake, for the whole listener, not for a path.",
+        METHODS.join(", "),
+        order.paths_in_words(),
+        match order.oauth {
+            true => "",
+            false => " (OAuth 1.0a would need /plugins/servlet/oauth/** as well)",
+        }
+    );
+    sheet.overlap = order.present.map(|_| match order.until {
+        Some(until) => format!(
+            "Both certificates stay trusted until {} at the longest: then the present one ends by itself. Do not \
+             remove it before we write that it may go.",
+            until.strftime("%Y-%m-%d %H:%M UTC")
+        ),
+        None => "Both certificates stay trusted until we write that the present one may go.".to_owned(),
+    });
+    sheet
 }

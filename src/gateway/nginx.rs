@@ -7,7 +7,7 @@ use super::{
 };
 
 pub(super) fn sheet(order: &Order<'_>) -> Sheet {
-    Sheet::new(Tried::Loaded)
+    Sheet::new(order.product, Tried::Loaded)
         .step(format!(
             "Save as /etc/nginx/countersign/clients.pem: {}.",
             order.anchors_in_words()
@@ -34,19 +34,18 @@ fn map(order: &Order<'_>) -> String {
         };
         ("$ssl_client_fingerprint", order.each(line))
     } else {
-        let lines: Vec<_> = order
-            .names()
-            .iter()
-            .map(|name| format!("  \"~(^|,)CN={}(,|$)\" 1;", escaped(name)))
-            .collect();
+        let names = order.names();
+        let lines: Vec<_> = names.iter().map(|name| named(name)).collect();
         ("$ssl_client_s_dn", lines.join("\n"))
     };
     format!("map {variable} $countersign_known {{\n  default 0;\n{lines}\n}}")
 }
 
-/// For a regular expression.
-pub(super) fn escaped(name: &str) -> String {
-    name.replace('.', "\\.").replace('*', "\\*")
+/// A whole common name. What stands before it may not hold a backslash: in `O=x\,CN=y` the name is a part of another
+/// value. nginx itself takes one of each two backslashes away.
+fn named(name: &str) -> String {
+    let name = name.replace('.', "[.]").replace('*', "[*]");
+    format!("  \"~^([^\\\\\\\\]*,)?CN={name}(,|$)\" 1;")
 }
 
 fn server(order: &Order<'_>) -> String {

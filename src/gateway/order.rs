@@ -1,6 +1,8 @@
 //! What is to be installed, and where.
 
-use crate::model::{CertificateFacts, GatewayProduct, PinType};
+use jiff::Timestamp;
+
+use crate::model::{CertificateFacts, GatewayProduct, PinType, one_line};
 
 /// The methods that the connector uses.
 pub(super) const METHODS: [&str; 4] = ["GET", "POST", "PUT", "DELETE"];
@@ -22,6 +24,8 @@ pub struct Order<'a> {
     pub anchors: Anchors<'a>,
     /// Whether OAuth 1.0a is used, which has paths of its own.
     pub oauth: bool,
+    /// Until when both generations stay trusted at the longest; unknown when nothing is said.
+    pub until: Option<Timestamp>,
 }
 
 /// The certificates at which the chain may end.
@@ -44,12 +48,31 @@ pub enum Anchors<'a> {
     },
 }
 
-/// A name that cannot stand in a configuration.
-#[derive(Debug, Clone, Eq, PartialEq, thiserror::Error)]
-#[error("`{name}` cannot be written into a gateway's configuration: it is not a host name")]
-pub struct UnfitName {
-    /// The name, made fit to be shown.
-    pub name: String,
+/// What cannot be written into a configuration.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Unfit {
+    /// A name that could say something else there.
+    #[error("`{name}` cannot be written into a gateway's configuration: it is not a host name")]
+    Name {
+        /// The name, made fit to be shown.
+        name: String,
+    },
+    /// Nothing to compare, so that everybody of the authority would come in.
+    #[error(
+        "{product} would admit by authority and name, but the {which} certificate `{subject}` bears no {wanted} \
+         that can be compared: pin the certificate, or issue one with such a name"
+    )]
+    NoName {
+        /// Where.
+        product: GatewayProduct,
+        /// `new` or `present`.
+        which: &'static str,
+        /// Its subject.
+        subject: String,
+        /// What is missing.
+        wanted: &'static str,
+    },
 }
 
 impl<'a> Order<'a> {
@@ -74,9 +97,14 @@ impl<'a> Order<'a> {
             .join(between)
     }
 
-    /// The certificates are their own authorities.
+    /// The new certificate is its own authority.
     pub(super) fn self_signed(&self) -> bool {
         self.new.self_issued
+    }
+
+    /// It is, and says of itself that it is no authority.
+    pub(super) fn self_signed_leaf(&self) -> bool {
+        self.new.self_issued && !self.new.is_ca
     }
 
     /// The very certificates are compared, not their authority and name.
@@ -84,15 +112,47 @@ impl<'a> Order<'a> {
         self.pin == PinType::Certificate
     }
 
-    /// Names of the certificates, each once.
-    pub(super) fn names(&self) -> Vec<&'a str> {
-        let mut names: Vec<&str> = self
-            .both()
-            .flat_map(|(_, certificate)| certificate.dns_names.iter().map(String::as_str))
-            .collect();
+    /// Names of the certificates as this product compares them, each once.
+    pub(super) fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.both().flat_map(|(_, c)| self.names_of(c)).collect();
         names.sort_unstable();
         names.dedup();
         names
+    }
+
+    fn names_of(&self, certificate: &CertificateFacts) -> Vec<String> {
+        if self.by_common_name() {
+            common_name(&certificate.subject).into_iter().collect()
+        } else {
+            certificate.dns_names.clone()
+        }
+    }
+
+    /// Whether it sees the subject only, and no subjectAltName.
+    fn by_common_name(&self) -> bool {
+        use GatewayProduct as P;
+        matches!(
+            self.product,
+            P::ApigeeEdge
+                | P::AwsAlb
+                | P::AwsApiGateway
+                | P::AzureApplicationGateway
+                | P::Cloudflare
+                | P::F5
+                | P::Haproxy
+                | P::Iis
+                | P::Nginx
+        )
+    }
+
+    /// Whether names are written into its configuration.
+    fn compares_names(&self) -> bool {
+        match self.product {
+            GatewayProduct::Kong => true,
+            // It compares certificates only, and the rest is said in prose.
+            GatewayProduct::Traefik | GatewayProduct::Other => false,
+            _ => !self.pinned(),
+        }
     }
 
     /// Beginnings of the paths that are let through.
@@ -101,6 +161,12 @@ impl<'a> Order<'a> {
             true => &["/rest/", "/plugins/servlet/oauth/"],
             false => &["/rest/"],
         }
+    }
+
+    /// The paths in a sentence.
+    pub(super) fn paths_in_words(&self) -> String {
+        let paths: Vec<_> = self.paths().iter().map(|p| format!("{p}**")).collect();
+        paths.join(" and ")
     }
 
     /// What goes into the gateway's file of authorities, in words.
@@ -115,22 +181,71 @@ impl<'a> Order<'a> {
                 format!("{file} ({why}), added to what is there, which stays")
             }
             Anchors::New { file } => format!("{file} ({why})"),
-            Anchors::Theirs { issuer } => format!(
-                "the certificates of {} and its root",
-                crate::model::one_line(issuer)
-            ),
+            Anchors::Theirs { issuer } => {
+                format!("the certificates of {} and its root", one_line(issuer))
+            }
         }
     }
 
-    pub(super) fn check(&self) -> Result<(), UnfitName> {
-        let unfit = |name: &&str| !is_host_name(name);
-        match std::iter::once(self.host).chain(self.names()).find(unfit) {
-            Some(name) => Err(UnfitName {
-                name: crate::model::one_line(name),
-            }),
-            None => Ok(()),
+    pub(super) fn check(&self) -> Result<(), Unfit> {
+        fit(self.host)?;
+        if !self.compares_names() {
+            return Ok(());
         }
+        for (which, certificate) in self.both() {
+            let names = self.names_of(certificate);
+            names.iter().try_for_each(|name| fit(name))?;
+            if names.is_empty() {
+                return Err(Unfit::NoName {
+                    product: self.product,
+                    which,
+                    subject: one_line(&certificate.subject),
+                    wanted: match self.by_common_name() {
+                        true => "common name",
+                        false => "dNSName",
+                    },
+                });
+            }
+        }
+        Ok(())
     }
+}
+
+/// The host of an endpoint, as certificates and virtual hosts name it.
+pub fn host_of(endpoint: &str) -> &str {
+    let rest = endpoint.strip_prefix("https://").unwrap_or(endpoint);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+    match authority.rsplit_once(':') {
+        // The last colon of a bare IPv6 address is no port's.
+        Some((host, port)) if !port.ends_with(']') => host,
+        _ => authority,
+    }
+}
+
+/// The value of the only common name in an RFC 4514 text.
+fn common_name(subject: &str) -> Option<String> {
+    let (mut parts, mut part, mut escaped) = (Vec::new(), String::new(), false);
+    for c in subject.chars() {
+        match c {
+            ',' | '+' if !escaped => parts.push(std::mem::take(&mut part)),
+            c => part.push(c),
+        }
+        escaped = c == '\\' && !escaped;
+    }
+    parts.push(part);
+    let mut names = parts
+        .iter()
+        .filter_map(|part| part.trim_start().strip_prefix("CN="));
+    match (names.next(), names.next()) {
+        (Some(name), None) => Some(name.to_owned()),
+        _ => None,
+    }
+}
+
+fn fit(name: &str) -> Result<(), Unfit> {
+    is_host_name(name).then_some(()).ok_or_else(|| Unfit::Name {
+        name: one_line(name),
+    })
 }
 
 /// Letters, digits and hyphens between dots, perhaps with a wildcard in front; or an address.
@@ -148,4 +263,34 @@ fn is_host_name(name: &str) -> bool {
                     .chars()
                     .all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_host_of_an_endpoint_has_no_port_and_no_path() {
+        for (endpoint, host) in [
+            ("https://jira.example:8443/jira", "jira.example"),
+            ("https://jira.example", "jira.example"),
+            ("https://[2001:db8::1]:443/", "[2001:db8::1]"),
+            ("https://[2001:db8::1]", "[2001:db8::1]"),
+        ] {
+            assert_eq!(host_of(endpoint), host);
+        }
+    }
+
+    #[test]
+    fn a_common_name_is_read_past_escapes_and_only_when_there_is_one() {
+        for (subject, wanted) in [
+            ("CN=a.example,O=Acme", Some("a.example")),
+            ("O=Acme\\, CN\\=b,CN=a.example", Some("a.example")),
+            ("O=x\\,CN=b,CN=a.example", Some("a.example")),
+            ("CN=a+CN=b", None),
+            ("O=Acme", None),
+        ] {
+            assert_eq!(common_name(subject).as_deref(), wanted, "{subject}");
+        }
+    }
 }

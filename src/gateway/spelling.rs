@@ -1,15 +1,14 @@
 //! One certificate, many spellings: each product compares and shows fingerprints in its own.
 
-use base64::{Engine, engine::general_purpose::STANDARD};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::model::{CertificateFacts, GatewayProduct as Product};
 
 /// A fingerprint as a product spells it.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub struct Spelling {
     /// What the spelling is called.
-    pub name: &'static str,
+    pub name: String,
     /// The fingerprint.
     pub text: String,
 }
@@ -17,9 +16,10 @@ pub struct Spelling {
 /// The fingerprint of a certificate as this product spells it.
 pub fn spelling(product: Product, certificate: &CertificateFacts) -> Spelling {
     let (name, text) = match product {
-        Product::AzureApiManagement | Product::Iis => {
-            ("SHA-1 thumbprint, upper case, no colons", certificate.sha1.upper())
-        }
+        Product::AzureApiManagement | Product::Iis => (
+            "SHA-1 thumbprint, upper case, no colons",
+            certificate.sha1.upper(),
+        ),
         Product::Nginx => ("SHA-1, lower case", certificate.sha1.to_string()),
         Product::Haproxy => (
             "SHA-256, upper case, no colons",
@@ -29,14 +29,16 @@ pub fn spelling(product: Product, certificate: &CertificateFacts) -> Spelling {
             "SHA-256, lower case, no colons",
             certificate.fingerprint.to_string(),
         ),
-        Product::Apache => ("serial number, upper case", serial(certificate)),
-        Product::ApigeeX | Product::AwsAlb | Product::AwsApiGateway => (
-            "SHA-256, as openssl shows it",
-            certificate.fingerprint.colon_upper(),
+        Product::Apache | Product::AwsAlb | Product::AwsApiGateway => {
+            ("serial number, upper case", serial(certificate))
+        }
+        Product::F5 => (
+            "serial number, with colons",
+            grouped(&serial(certificate), ":"),
         ),
         Product::ApigeeEdge
+        | Product::ApigeeX
         | Product::AzureApplicationGateway
-        | Product::F5
         | Product::Kong
         | Product::Traefik
         | Product::Other => (
@@ -44,7 +46,10 @@ pub fn spelling(product: Product, certificate: &CertificateFacts) -> Spelling {
             certificate.sha1.colon_upper(),
         ),
     };
-    Spelling { name, text }
+    Spelling {
+        name: name.to_owned(),
+        text,
+    }
 }
 
 /// As OpenSSL prints it: an even number of upper-case digits.
@@ -52,7 +57,12 @@ pub(super) fn serial(certificate: &CertificateFacts) -> String {
     certificate.serial.to_string().to_uppercase()
 }
 
-/// SHA-256 of the SubjectPublicKeyInfo in base64, as RFC 7469 §2.4 and Envoy write it.
-pub(super) fn public_key(certificate: &CertificateFacts) -> String {
-    STANDARD.encode(certificate.key_id.as_bytes())
+/// `0A1B` as `0A:1B`.
+pub(super) fn grouped(digits: &str, between: &str) -> String {
+    let pairs: Vec<_> = digits
+        .as_bytes()
+        .chunks(2)
+        .map(|pair| String::from_utf8_lossy(pair).into_owned())
+        .collect();
+    pairs.join(between)
 }

@@ -1,32 +1,30 @@
-//! Traefik: `tls.options` in the dynamic configuration. It compares neither names nor fingerprints.
+//! Traefik: `tls.options` in the dynamic configuration. It compares neither names nor fingerprints, so it is given the
+//! certificates themselves, and no authority.
 
 use super::{
     order::{METHODS, Order},
-    sheet::{Sheet, Tried},
+    sheet::{Bundle, Sheet, Tried},
 };
 
 pub(super) fn sheet(order: &Order<'_>) -> Sheet {
-    let sheet = Sheet::new(Tried::Loaded);
-    let sheet = if order.pinned() {
-        sheet.step(
-            "Save both certificates themselves, not their authority, as \
-             /etc/traefik/countersign/clients.pem: Go takes a certificate for its own anchor, and so \
-             nobody else of the same authority comes in.",
-        )
-    } else {
-        sheet.step(format!(
-            "Save as /etc/traefik/countersign/clients.pem: {}.",
-            order.anchors_in_words()
-        ))
-    };
     let any = |function: &str, words: &[&str]| {
         let words: Vec<_> = words
             .iter()
             .map(|word| format!("{function}(`{word}`)"))
             .collect();
-        format!("({})", words.join(" || "))
+        format!("({})", words.join(" ||\n        "))
     };
+    let mut sheet = Sheet::new(order.product, Tried::Loaded);
+    sheet.bundle = Bundle::Certificates;
     sheet
+        .step(format!(
+            "Save as /etc/traefik/countersign/clients.pem: {}, without an authority. Go takes a certificate \
+             for its own anchor, and so nobody else of the same authority comes in.",
+            match order.present {
+                Some(_) => "both certificates themselves",
+                None => "the certificate itself",
+            }
+        ))
         .lines(
             "Into the dynamic configuration; `jira` is your service:",
             "countersign.yaml",
@@ -59,7 +57,8 @@ pub(super) fn sheet(order: &Order<'_>) -> Sheet {
         )
         .limit(
             "It compares neither names nor fingerprints: with an authority in clients.pem everybody whom it \
-             certifies comes in.",
+             certifies comes in. A new certificate is work here even when the authority stays.",
         )
+        .limit("It reads clients.pem when the dynamic configuration changes, not when the file does.")
         .limit("It checks no revocation.")
 }
