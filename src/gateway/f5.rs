@@ -2,7 +2,7 @@
 
 use super::{
     order::{METHODS, Order},
-    sheet::{Sheet, Tried},
+    sheet::Sheet,
     spelling,
 };
 
@@ -35,7 +35,7 @@ pub(super) fn sheet(order: &Order<'_>) -> Sheet {
             names.join("\n")
         )
     };
-    Sheet::new(order.product, Tried::Written)
+    Sheet::new(order.product)
         .step(format!(
             "Import as the certificate bundle countersign-clients.crt: {}.",
             order.anchors_in_words()

@@ -121,3 +121,6 @@ mod audit_export;
 
 /// Secrets and names, searched for where they do not belong.
 mod leaks;
+
+/// What is rendered for gateways, loaded by them.
+mod gateway_pack;
