@@ -63,7 +63,7 @@ pub(super) fn sheet(order: &Order<'_>) -> Sheet {
                      </rewrite>\n \
                    </system.webServer>\n\
                  </configuration>",
-                conditions.join("\n")
+                conditions.join("\n      ")
             ),
         )
         .step(format!(
@@ -81,5 +81,5 @@ pub(super) fn sheet(order: &Order<'_>) -> Sheet {
 
 /// Of the conditions of a rule all have to hold: whoever is none of these is refused.
 fn condition(input: &str, pattern: &str) -> String {
-    format!("      <add input=\"{input}\" negate=\"true\"\n       pattern=\"{pattern}\" />")
+    format!("<add input=\"{input}\" negate=\"true\"\n       pattern=\"{pattern}\" />")
 }

@@ -124,3 +124,9 @@ mod leaks;
 
 /// What is rendered for gateways, loaded by them.
 mod gateway_pack;
+
+/// What is rendered for gateways that do not run here, before parsers.
+mod gateway_parsers;
+
+/// `gateway render` and `gateway list`, as people run them.
+mod gateway_render;
