@@ -203,7 +203,7 @@ impl Authority {
 
     /// Certifies a new key as `request` says.
     pub fn issue(&self, request: &Request) -> Identity {
-        self.certify(request, request.params())
+        self.certify(request, &request.params())
     }
 
     /// A good client certificate whose subject says an organisation too, whatever that looks like.
@@ -213,10 +213,10 @@ impl Authority {
         params
             .distinguished_name
             .push(DnType::OrganizationName, organization);
-        self.certify(&request, params)
+        self.certify(&request, &params)
     }
 
-    fn certify(&self, request: &Request, params: CertificateParams) -> Identity {
+    fn certify(&self, request: &Request, params: &CertificateParams) -> Identity {
         let key = request.algorithm.generate();
         let certificate = params
             .signed_by(&key, &self.issuer)
