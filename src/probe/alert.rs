@@ -177,6 +177,12 @@ const ALERTS: &[Alert] = &[
         "a difference between the two TLS stacks",
     ),
     judging(
+        114,
+        "bad_certificate_hash_value",
+        "the certificate is not one of those that are listed",
+        "Envoy sends it when neither verify_certificate_hash nor verify_certificate_spki names the certificate",
+    ),
+    judging(
         116,
         "certificate_required",
         "a client certificate is required",
@@ -237,6 +243,7 @@ mod tests {
             (A::DecryptError, "decrypt_error"),
             (A::ProtocolVersion, "protocol_version"),
             (A::UnrecognisedName, "unrecognized_name"),
+            (A::BadCertificateHashValue, "bad_certificate_hash_value"),
             (A::CertificateRequired, "certificate_required"),
         ] {
             assert_eq!(super::name(u8::from(received)), name);
@@ -248,7 +255,7 @@ mod tests {
         for code in [10, 20, 22, 47, 50, 70, 71, 80, 112, 120, 200] {
             assert!(!judges_certificate(code), "{code}");
         }
-        for code in [40, 42, 43, 44, 45, 46, 48, 49, 51, 116] {
+        for code in [40, 42, 43, 44, 45, 46, 48, 49, 51, 114, 116] {
             assert!(judges_certificate(code), "{code}");
         }
     }

@@ -16,6 +16,7 @@ pub mod age;
 mod gateway;
 mod haproxy;
 mod identity;
+mod jira;
 mod nginx;
 mod openssl_server;
 mod pki;
@@ -27,10 +28,12 @@ mod softhsm;
 mod standin;
 
 pub mod openssl;
+pub mod whole;
 
 pub use gateway::{Clients, Gateway, TlsVersions, Upstream};
 pub use haproxy::Haproxy;
 pub use identity::Identity;
+pub use jira::JiraStandIn;
 pub use nginx::{LogEntry, Nginx};
 pub use openssl_server::OpensslServer;
 pub use pki::{Algorithm, Authority, Purpose, Request, Validity};
