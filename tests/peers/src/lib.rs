@@ -13,8 +13,11 @@
 #![allow(clippy::missing_panics_doc)]
 
 pub mod age;
+mod apache;
+mod backend;
 mod gateway;
 mod haproxy;
+mod hitch;
 mod identity;
 mod nginx;
 mod openssl_server;
@@ -25,11 +28,15 @@ mod postgres;
 mod process;
 mod softhsm;
 mod standin;
+mod stunnel;
 
 pub mod openssl;
 
-pub use gateway::{Clients, Gateway, TlsVersions, Upstream};
+pub use apache::{Apache, Place};
+pub use backend::Backend;
+pub use gateway::{Clients, Demand, Gateway, TlsVersions, Upstream};
 pub use haproxy::Haproxy;
+pub use hitch::Hitch;
 pub use identity::Identity;
 pub use nginx::{LogEntry, Nginx};
 pub use openssl_server::OpensslServer;
@@ -39,3 +46,4 @@ pub use postfix::{Postfix, SmtpTls};
 pub use postgres::{DATABASE, PASSWORD, Postgres, ROLE, SharedPostgres};
 pub use process::{Port, eventually};
 pub use softhsm::SoftHsm;
+pub use stunnel::Stunnel;
