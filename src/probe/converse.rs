@@ -96,6 +96,7 @@ fn seen(record: &Record, ending: Ending) -> Conversation {
         server_chain: seen.chain,
         server_verified: seen.verified == Some(true),
         request: seen.request,
+        shown: seen.shown,
         ..Conversation::ended(ending)
     }
 }

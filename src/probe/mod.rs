@@ -26,6 +26,7 @@ mod request;
 #[cfg(test)]
 mod scripted;
 mod server_chain;
+mod shown;
 mod signatures;
 mod tls;
 mod verbs;

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use super::shown::Shown;
 use crate::model::CertificateSummary;
 
 /// A certificate that the server sent.
@@ -178,6 +179,8 @@ pub(super) struct Conversation {
     pub(super) server_verified: bool,
     /// `None` when no CertificateRequest was seen.
     pub(super) request: Option<CertificateRequest>,
+    /// What went out in answer to it; `None` when nothing did, or it cannot be read.
+    pub(super) shown: Option<Shown>,
     /// Whether our side of the handshake was completed, so that a CertificateRequest would have been seen.
     pub(super) handshake_done: bool,
     /// How it ended.
@@ -193,6 +196,7 @@ impl Conversation {
             server_chain: Vec::new(),
             server_verified: false,
             request: None,
+            shown: None,
             handshake_done: false,
             ending,
         }

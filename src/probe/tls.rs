@@ -8,6 +8,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use jiff::Timestamp;
 use rustls::{
     ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
     client::{
@@ -27,6 +28,7 @@ use super::{
     },
     request::{ClientIdentity, ProbeRequest, TlsParity},
     server_chain,
+    shown::Shown,
 };
 use crate::model::one_line;
 
@@ -48,6 +50,7 @@ pub(super) struct Stance {
     versions: &'static [&'static rustls::SupportedProtocolVersion],
     verifier: Arc<WebPkiServerVerifier>,
     at: UnixTime,
+    instant: Timestamp,
 }
 
 impl Stance {
@@ -85,6 +88,7 @@ impl Stance {
             versions,
             verifier,
             at: UnixTime::since_unix_epoch(std::time::Duration::from_secs(seconds)),
+            instant: request.at,
         })
     }
 
@@ -105,6 +109,9 @@ impl Stance {
                 record: record.clone(),
             }))
             .with_client_cert_resolver(Arc::new(RecordingResolver {
+                shown: key
+                    .as_ref()
+                    .and_then(|k| Shown::read(&k.cert, self.instant)),
                 key,
                 record: record.clone(),
             }));
@@ -147,6 +154,8 @@ pub(super) struct Seen {
     pub(super) verified: Option<bool>,
     /// The CertificateRequest and our answer.
     pub(super) request: Option<CertificateRequest>,
+    /// What went out in answer.
+    pub(super) shown: Option<Shown>,
 }
 
 impl Record {
@@ -219,6 +228,7 @@ impl ServerCertVerifier for RecordingVerifier {
 #[derive(Debug)]
 struct RecordingResolver {
     key: Option<Arc<CertifiedKey>>,
+    shown: Option<Shown>,
     record: Arc<Record>,
 }
 
@@ -240,6 +250,9 @@ impl ResolvesClientCert for RecordingResolver {
                 hints: root_hint_subjects.len(),
                 answer,
             });
+            if answer == CertificateAnswer::Sent {
+                seen.shown.clone_from(&self.shown);
+            }
         });
         self.key
             .clone()

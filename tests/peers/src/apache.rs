@@ -24,8 +24,6 @@ const NEEDED: &[&str] = &[
     "headers",
     "proxy",
     "proxy_http",
-    "rewrite",
-    "setenvif",
     "socache_shmcb",
     "ssl",
 ];
@@ -40,16 +38,14 @@ pub struct Apache {
 }
 
 /// Where an Apache lives.
-pub struct Place<'a> {
-    /// Where it is to listen.
-    pub addr: SocketAddr,
-    /// Its directory, for files that its configuration names.
-    pub directory: &'a Path,
+struct Place<'a> {
+    addr: SocketAddr,
+    directory: &'a Path,
 }
 
 impl Place<'_> {
     /// Writes a file that the configuration names, and returns its path.
-    pub fn file(&self, name: &str, content: &str) -> String {
+    fn file(&self, name: &str, content: &str) -> String {
         let path = self.directory.join(name);
         write_file(&path, content);
         path.display().to_string()
@@ -59,12 +55,6 @@ impl Place<'_> {
 impl Apache {
     /// Starts Apache and returns when it answers.
     pub fn start(gateway: &Gateway) -> Self {
-        Self::with_site(|place| site(place, gateway))
-    }
-
-    /// Starts Apache with a whole virtual host, `<VirtualHost …>` and all, and returns when it answers. The
-    /// modules that a gateway needs are loaded and the port is listened on.
-    pub fn with_site(site: impl FnOnce(&Place<'_>) -> String) -> Self {
         let program = find_program("apache2", "apache2");
         let directory = tempfile::tempdir().expect("a temporary directory can be made");
         let port = Port::claim();
@@ -85,10 +75,11 @@ impl Apache {
             "User www-data\nGroup www-data\nStartServers 1\nServerLimit 1\nThreadsPerChild 16\n\
              MaxRequestWorkers 16\nMinSpareThreads 1\nMaxSpareThreads 16\n",
         );
-        config.push_str(&site(&Place {
+        let place = Place {
             addr,
             directory: directory.path(),
-        }));
+        };
+        config.push_str(&site(&place, gateway));
         let path = directory.path().join(CONFIG);
         write_file(&path, config);
         let mut process = Process::spawn(

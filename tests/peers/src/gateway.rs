@@ -98,6 +98,8 @@ pub struct Gateway {
     pub demand: Demand,
     /// Revocation lists of the clients' authorities, PEM; `None` to look at none.
     pub revocation: Option<String>,
+    /// The suites of TLS 1.2 that it takes, in OpenSSL's spelling (`s_server` only); `None` for its own choice.
+    pub suites: Option<&'static str>,
     /// The signatures that it takes from clients, in OpenSSL's spelling (`RSA+SHA256:RSA-PSS+SHA256`); `None`
     /// for its own choice.
     pub client_signatures: Option<&'static str>,
@@ -131,6 +133,7 @@ impl Gateway {
             clients,
             demand: Demand::default(),
             revocation: None,
+            suites: None,
             client_signatures: None,
             password: false,
             methods: vec!["GET", "POST", "PUT", "DELETE"],

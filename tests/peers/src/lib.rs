@@ -32,7 +32,7 @@ mod stunnel;
 
 pub mod openssl;
 
-pub use apache::{Apache, Place};
+pub use apache::Apache;
 pub use backend::Backend;
 pub use gateway::{Clients, Demand, Gateway, TlsVersions, Upstream};
 pub use haproxy::Haproxy;

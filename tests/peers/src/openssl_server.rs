@@ -64,6 +64,9 @@ impl OpensslServer {
                 .args([verify, "3", "-verify_return_error", "-CAfile"])
                 .arg(path);
         }
+        if let Some(suites) = gateway.suites {
+            command.args(["-cipher", suites]);
+        }
         if gateway.revocation.is_some() {
             command.arg("-crl_check");
         }
