@@ -30,6 +30,8 @@ mod shown;
 mod signatures;
 mod tls;
 mod verbs;
+#[cfg(test)]
+mod verdicts;
 
 pub use prober::{ProbeLimits, TlsProber};
 pub use request::{ClientIdentity, ProbeRequest, Prober, TlsParity};
