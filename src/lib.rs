@@ -10,7 +10,7 @@
 //! config                              countersign.toml, raw to resolved
 //! rotation                            what to do next, and doing it
 //! records  exchange  probe  delivery  the store, letters, the wire, connectors
-//! policy   pki                        rules; keys, certificates, requests
+//! policy   pki      gateway           rules; keys, certificates, requests; what to install at which product
 //! model                               the domain
 //! ```
 //!
@@ -22,6 +22,7 @@ pub mod daemon;
 pub mod delivery;
 pub mod demo;
 pub mod exchange;
+pub mod gateway;
 pub mod model;
 pub mod pki;
 pub mod policy;

@@ -149,6 +149,8 @@ pub(super) struct RawEnvironment {
     #[serde(default = "certificate")]
     pub(super) pin: PinType,
     #[serde(default)]
+    pub(super) oauth: bool,
+    #[serde(default)]
     pub(super) tls13: bool,
     #[serde(default)]
     pub(super) resolve: Vec<SocketAddr>,

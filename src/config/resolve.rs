@@ -344,6 +344,7 @@ impl Resolving<'_> {
             anchors: self.anchors(&format!("{place}.anchors"), raw.anchors),
             gateway: raw.gateway,
             pin: raw.pin,
+            oauth: raw.oauth,
             tls13: raw.tls13,
             resolve: raw.resolve,
         }

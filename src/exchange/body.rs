@@ -8,10 +8,13 @@ use jiff::Timestamp;
 
 use super::{
     LetterFacts,
-    instructions::{install, spelling},
+    instructions::{install, overlap},
     page::Page,
 };
-use crate::model::{CertificateFacts, LetterKind, one_line};
+use crate::{
+    gateway::spelling,
+    model::{CertificateFacts, LetterKind, one_line},
+};
 
 /// Where our letter begins inside a reply.
 pub(super) const ANSWER_ABOVE: &str = "#-- please answer above this line --#";
@@ -90,9 +93,9 @@ fn describe(page: &mut Page, facts: &LetterFacts, certificate: &CertificateFacts
     halves(page, &certificate.fingerprint.colon_upper(), ':');
     page.entry("To read out", "");
     halves(page, &certificate.fingerprint.grouped(), ' ');
-    let (name, spelled) = spelling(facts.gateway, certificate);
-    page.line(&format!("   For {}, {name}:", facts.gateway));
-    page.line(&format!("      {spelled}"));
+    let spelling = spelling(facts.gateway, certificate);
+    page.line(&format!("   For {}, {}:", facts.gateway, spelling.name));
+    page.line(&format!("      {}", spelling.text));
 }
 
 /// A fingerprint on two lines, broken at a separator.
@@ -135,19 +138,12 @@ fn offer(page: &mut Page, facts: &LetterFacts) -> Result<(), der::pem::Error> {
     }
     page.heading(&format!("What to do at {}", facts.gateway));
     install(page, facts);
-    if facts.previous.is_some() {
+    if let Some(overlap) = overlap(facts) {
         page.heading("How long both must be trusted");
-        page.prose(&match facts.overlap.until {
-            Some(until) => format!(
-                "From {} until {}. Do not remove the present certificate before we write that it may go.",
-                moment(facts.overlap.since),
-                moment(until)
-            ),
-            None => format!(
-                "From {} until we write that the present certificate may go.",
-                moment(facts.overlap.since)
-            ),
-        });
+        page.prose(&format!(
+            "From {} on. {overlap}",
+            moment(facts.overlap.since)
+        ));
     }
     answer(page, facts);
     page.heading("The certificate as text (PEM)");

@@ -202,9 +202,14 @@ fn mailbox(name: Option<&str>, address: &EmailAddress) -> Result<Mailbox, Compos
     Ok(Mailbox::new(name.map(one_line), parsed))
 }
 
+/// Lines that may go out as they are, without their ends. The mail library panics when it is told that longer ones are
+/// 7-bit.
+const LONGEST_LINE: usize = 73;
+
 /// 7-bit as it is; anything else quoted-printable, which survives servers and can still be read raw.
 fn plain(text: String) -> SinglePart {
-    let encoding = if text.is_ascii() {
+    let short = text.lines().all(|line| line.len() <= LONGEST_LINE);
+    let encoding = if text.is_ascii() && short {
         ContentTransferEncoding::SevenBit
     } else {
         ContentTransferEncoding::QuotedPrintable

@@ -57,6 +57,8 @@ pub struct LetterFacts {
     pub gateway: GatewayProduct,
     /// What that compares.
     pub pin: PinType,
+    /// Whether OAuth 1.0a is used there.
+    pub oauth: bool,
     /// Which identity.
     pub identity: IdentityName,
     /// Which generation.

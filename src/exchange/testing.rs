@@ -179,6 +179,7 @@ pub(super) fn facts(certificate: Option<Vec<u8>>) -> LetterFacts {
         endpoint: "https://jira.acme.example/".into(),
         gateway: GatewayProduct::Nginx,
         pin: PinType::Certificate,
+        oauth: false,
         identity,
         generation,
         chain: vec![b"leaf".to_vec()],

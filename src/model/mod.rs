@@ -9,6 +9,7 @@ mod certificate;
 mod code;
 mod evidence;
 mod fingerprint;
+mod gateway;
 mod identity;
 mod issuer;
 mod key;
@@ -29,6 +30,7 @@ pub use evidence::{
     ConnectorReport, Control, ControlEvidence, ProbeReport, Tier, VerbEvidence, Verdict,
 };
 pub use fingerprint::{Fingerprint, KeyId, ParseFingerprintError, Sha1Fingerprint};
+pub use gateway::{GatewayProduct, UnknownGateway};
 pub use identity::{
     Generation, GenerationNumber, HexBytes, Identity, KeyOrigin, Slots, SubjectRequest,
 };
@@ -40,7 +42,7 @@ pub use name::{
     PartnerName, PolicyName,
 };
 pub use partner::{
-    Contact, EmailAddress, Environment, GatewayProduct, InvalidEmailAddress, Partner, PinType, Role,
+    Contact, EmailAddress, Environment, InvalidEmailAddress, Partner, PinType, Role,
 };
 pub use restoration::{
     ForgottenKey, HeldIdentity, HeldKey, Holdings, Informant, Informants, Restoration, RestoredKey,

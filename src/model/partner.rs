@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use super::{EnvironmentKind, IdentityName, PartnerName};
+use super::{EnvironmentKind, GatewayProduct, IdentityName, PartnerName};
 
 /// The four roles of the onboarding.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
@@ -119,40 +119,6 @@ pub struct Contact {
     pub certificate: Option<Vec<u8>>,
 }
 
-/// What stands in front of the partner's Jira; decides spelling and instructions in letters.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum GatewayProduct {
-    /// Apigee Edge or X.
-    Apigee,
-    /// Azure API Management.
-    AzureApiManagement,
-    /// Apache httpd.
-    Apache,
-    /// Envoy.
-    Envoy,
-    /// HAProxy.
-    Haproxy,
-    /// nginx.
-    Nginx,
-    /// Anything else: the letter says what is needed in general words.
-    Other,
-}
-
-impl fmt::Display for GatewayProduct {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Apigee => "Apigee",
-            Self::AzureApiManagement => "Azure API Management",
-            Self::Apache => "Apache httpd",
-            Self::Envoy => "Envoy",
-            Self::Haproxy => "HAProxy",
-            Self::Nginx => "nginx",
-            Self::Other => "the gateway",
-        })
-    }
-}
-
 /// What the gateway compares: decides whether a rotation needs work by the partner.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -176,6 +142,8 @@ pub struct Environment {
     pub gateway: GatewayProduct,
     /// What it compares.
     pub pin: PinType,
+    /// Whether OAuth 1.0a is used, which has paths outside `/rest/`.
+    pub oauth: bool,
     /// Whether the connector may speak TLS 1.3; the Jira connector may not.
     pub tls13: bool,
     /// Addresses to dial instead of what DNS says, for endpoints behind split DNS.

@@ -1,6 +1,9 @@
-//! Who mends what, and how: in the words of the product that stands in front of Jira.
+//! Who mends what, and how: in the words of the product that stands in front of Jira, of which `crate::gateway` knows.
 
-use crate::model::{GatewayProduct, Role};
+use crate::{
+    gateway::words,
+    model::{GatewayProduct, Role},
+};
 
 /// What there is to mend.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -83,19 +86,19 @@ impl Matter {
             Self::Ask => {
                 return format!(
                     "have client certificates required in the handshake: {}",
-                    ask(gateway)
+                    words(gateway).ask
                 );
             }
             Self::AskEarly => {
                 return format!(
                     "have the client certificate asked for in the first handshake, for the whole site: {}",
-                    ask(gateway)
+                    words(gateway).ask
                 );
             }
             Self::Trust => {
                 return format!(
                     "trust the certificate that was presented: {}",
-                    trust(gateway)
+                    words(gateway).trust
                 );
             }
             Self::Certificate => {
@@ -111,7 +114,7 @@ impl Matter {
             Self::Strangers => {
                 return format!(
                     "have client certificates verified, not only asked for: {}",
-                    ask(gateway)
+                    words(gateway).ask
                 );
             }
             Self::SecondAuthentication => {
@@ -123,7 +126,7 @@ impl Matter {
             Self::Methods => {
                 return format!(
                     "let GET, POST, PUT and DELETE on /rest/** through to Jira: {}",
-                    methods(gateway)
+                    words(gateway).methods
                 );
             }
             Self::SingleSignOn => {
@@ -135,65 +138,5 @@ impl Matter {
             Self::Log => "look for the probe's id in the gateway's log and say what it did",
         };
         text.to_owned()
-    }
-}
-
-fn ask(gateway: GatewayProduct) -> &'static str {
-    match gateway {
-        GatewayProduct::Nginx => {
-            "`ssl_verify_client on` with `ssl_client_certificate` in the server block; with `optional_no_ca`, a rule that answers 403 to every fingerprint that is not listed"
-        }
-        GatewayProduct::Haproxy => "`verify required` and `ca-file` on the bind line",
-        GatewayProduct::Apache => {
-            "`SSLVerifyClient require` and `SSLCACertificateFile` for the virtual host, not inside a Location or Directory"
-        }
-        GatewayProduct::Envoy => {
-            "`require_client_certificate: true` and a validation context in the listener's TLS context"
-        }
-        GatewayProduct::Apigee => {
-            "`clientAuthEnabled` with a truststore on the virtual host (Edge), or a TrustConfig that rejects on the load balancer (X)"
-        }
-        GatewayProduct::AzureApiManagement => {
-            "\"Negotiate client certificate\" on the custom domain, and a policy that compares the thumbprint"
-        }
-        GatewayProduct::Other => "require and verify a client certificate for the whole site",
-    }
-}
-
-fn trust(gateway: GatewayProduct) -> &'static str {
-    match gateway {
-        GatewayProduct::Nginx => {
-            "its issuing chain up to the root (or itself, when it is self-signed) in `ssl_client_certificate`, and where fingerprints are compared its SHA-1 in lower case; then reload"
-        }
-        GatewayProduct::Haproxy => {
-            "its issuing chain up to the root (or itself, when it is self-signed) in `ca-file`, and where fingerprints are compared its fingerprint in upper case; then reload"
-        }
-        GatewayProduct::Apache => {
-            "its issuing chain up to the root in `SSLCACertificateFile`, and its names in `Require expr` where they are compared; then reload"
-        }
-        GatewayProduct::Envoy => {
-            "its issuing chain in `trusted_ca`, or its SHA-256 in `verify_certificate_hash`"
-        }
-        GatewayProduct::Apigee => {
-            "its chain in the truststore to which the virtual host refers (Edge), or in the TrustConfig or its allow-list (X)"
-        }
-        GatewayProduct::AzureApiManagement => {
-            "its thumbprint, SHA-1 in upper case without colons, in the policy, or the `.cer` uploaded"
-        }
-        GatewayProduct::Other => {
-            "install its issuing chain up to the root, and its fingerprint where fingerprints are compared"
-        }
-    }
-}
-
-fn methods(gateway: GatewayProduct) -> &'static str {
-    match gateway {
-        GatewayProduct::Nginx => "see `limit_except` and `if ($request_method …)`",
-        GatewayProduct::Haproxy => "see `http-request deny` rules on `method`",
-        GatewayProduct::Apache => "see `<Limit>`, `<LimitExcept>` and `AllowMethods`",
-        GatewayProduct::Envoy => "see the routes' `:method` matchers and RBAC rules",
-        GatewayProduct::Apigee => "see the proxy's conditional flows",
-        GatewayProduct::AzureApiManagement => "define operations for all four methods on `/rest/*`",
-        GatewayProduct::Other => "see its rules on methods",
     }
 }

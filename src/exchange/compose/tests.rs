@@ -4,7 +4,7 @@ use super::{
     super::testing::{Bench, Key, Person, facts},
     *,
 };
-use crate::model::{GatewayProduct, MessageId};
+use crate::model::{GatewayProduct, MessageId, PinType};
 
 fn sealed(facts: &LetterFacts, ops: &Person) -> SealedLetter {
     let draft = Draft::write(facts).unwrap();
@@ -114,15 +114,7 @@ fn headers_are_ours_and_cannot_be_injected() {
 #[test]
 fn a_letter_is_seven_bit_with_short_lines_for_every_gateway_and_kind() {
     let ops = Person::new("ops@vendor.example", Key::P256);
-    for gateway in [
-        GatewayProduct::Apache,
-        GatewayProduct::Apigee,
-        GatewayProduct::AzureApiManagement,
-        GatewayProduct::Envoy,
-        GatewayProduct::Haproxy,
-        GatewayProduct::Nginx,
-        GatewayProduct::Other,
-    ] {
+    for gateway in GatewayProduct::ALL {
         for kind in [
             LetterKind::Offer,
             LetterKind::Reminder,
@@ -140,6 +132,80 @@ fn a_letter_is_seven_bit_with_short_lines_for_every_gateway_and_kind() {
             }
         }
     }
+}
+
+#[test]
+fn a_letter_with_lines_that_cannot_be_broken_is_written_all_the_same() {
+    let ops = Person::new("ops@vendor.example", Key::P256);
+    let long = format!(
+        "{}.vendor.example",
+        ["x".repeat(60), "y".repeat(60)].join(".")
+    );
+    for gateway in GatewayProduct::ALL {
+        let mut facts = facts(None);
+        (facts.gateway, facts.pin) = (gateway, PinType::Authority);
+        facts.from.name = long.clone();
+        facts.leaf.subject = format!("CN={long}");
+        facts.leaf.dns_names = vec![long.clone()];
+        let raw = String::from_utf8(sealed(&facts, &ops).bytes).unwrap();
+        assert!(raw.contains("quoted-printable"), "{gateway}");
+        let body = raw.split_once("\r\n\r\n").unwrap().1;
+        assert!(body.split("\r\n").all(|line| line.len() <= 78), "{gateway}");
+    }
+}
+
+#[test]
+fn a_letter_and_the_sheet_say_the_same() {
+    for gateway in GatewayProduct::ALL {
+        let mut facts = facts(None);
+        facts.gateway = gateway;
+        let order = crate::gateway::Order {
+            product: gateway,
+            pin: facts.pin,
+            host: "jira.acme.example",
+            new: &facts.leaf,
+            present: facts.previous.as_ref(),
+            anchors: crate::gateway::Anchors::Theirs {
+                issuer: &facts.leaf.issuer,
+            },
+            oauth: false,
+            until: facts.overlap.until,
+        };
+        let sheet = crate::gateway::sheet(&order).unwrap();
+        // However the letter breaks its lines.
+        let flat = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let letter = flat(&body::text(&facts).unwrap());
+        for step in &sheet.steps {
+            assert!(
+                letter.contains(&flat(&step.what)),
+                "{gateway}: {}",
+                step.what
+            );
+            if let Some(lines) = &step.lines {
+                assert!(letter.contains(&flat(lines)), "{gateway}: {lines}");
+            }
+        }
+        for text in sheet
+            .limits
+            .iter()
+            .chain([&sheet.rule])
+            .chain(&sheet.overlap)
+        {
+            assert!(letter.contains(&flat(text)), "{gateway}: {text}");
+        }
+        assert!(letter.contains(&flat(sheet.tried.in_words())), "{gateway}");
+    }
+}
+
+#[test]
+fn a_name_that_no_configuration_may_hold_is_still_offered_in_general_words() {
+    let mut facts = facts(None);
+    facts.pin = PinType::Authority;
+    facts.leaf.dns_names = vec!["x\"; return 200; #".into()];
+    facts.leaf.subject = "CN=x\"; return 200; #".into();
+    let text = body::text(&facts).unwrap();
+    assert!(!text.contains("ssl_verify_client"), "{text}");
+    assert!(text.contains("cannot be written"), "{text}");
 }
 
 #[test]
@@ -198,14 +264,7 @@ fn an_offer_without_a_certificate_or_a_recipient_is_not_written() {
 #[test]
 fn every_attachment_that_the_text_names_is_attached() {
     let ops = Person::new("ops@vendor.example", Key::P256);
-    for gateway in [
-        GatewayProduct::Apache,
-        GatewayProduct::Apigee,
-        GatewayProduct::AzureApiManagement,
-        GatewayProduct::Haproxy,
-        GatewayProduct::Nginx,
-        GatewayProduct::Other,
-    ] {
+    for gateway in GatewayProduct::ALL {
         for (certificates, self_issued) in [(1, false), (1, true), (3, false)] {
             let mut facts = facts(None);
             facts.gateway = gateway;

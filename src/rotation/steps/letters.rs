@@ -243,6 +243,7 @@ impl<M: Mailer, P: Prober, B: Publisher> Driver<'_, M, P, B> {
             endpoint: environment.endpoint.clone(),
             gateway: environment.gateway,
             pin: environment.pin,
+            oauth: environment.oauth,
             identity: rotation.identity().clone(),
             generation: about.number,
             chain,

@@ -19,6 +19,7 @@ mod gateway;
 mod haproxy;
 mod hitch;
 mod identity;
+mod jira;
 mod nginx;
 mod openssl_server;
 mod pki;
@@ -31,6 +32,7 @@ mod standin;
 mod stunnel;
 
 pub mod openssl;
+pub mod whole;
 
 pub use apache::Apache;
 pub use backend::Backend;
@@ -38,6 +40,7 @@ pub use gateway::{Clients, Demand, Gateway, TlsVersions, Upstream};
 pub use haproxy::Haproxy;
 pub use hitch::Hitch;
 pub use identity::Identity;
+pub use jira::JiraStandIn;
 pub use nginx::{LogEntry, Nginx};
 pub use openssl_server::OpensslServer;
 pub use pki::{Algorithm, Authority, Purpose, Request, Validity};
