@@ -237,7 +237,7 @@ fn refusal_matter(seen: &Conversation, presented: Presented, alert: Option<u8>) 
     match (presented, alert) {
         (Presented::Nothing, _) => Matter::Present,
         // Not trusted and not let in: a certificate without fault would be refused as well.
-        (_, Some(48 | 49)) => Matter::Trust,
+        (_, Some(48 | 49 | 114)) => Matter::Trust,
         (_, Some(43 | 44 | 51)) => Matter::Certificate,
         _ if unfit => Matter::Certificate,
         (_, Some(45)) => Matter::Clock,

@@ -11,7 +11,7 @@ mod table;
 
 use std::{collections::VecDeque, net::SocketAddr, sync::Arc};
 
-use countersign_peers::{Algorithm, Authority, Identity};
+use countersign_peers::{Algorithm, Authority, Backend, Identity, JiraStandIn, Upstream};
 use tokio::task::JoinSet;
 use zeroize::Zeroizing;
 
@@ -30,6 +30,8 @@ struct World {
     servers: Authority,
     server: Identity,
     clients: Clients,
+    jira: JiraStandIn,
+    login: Backend,
 }
 
 /// One cell of the table.
@@ -65,6 +67,8 @@ impl World {
             servers,
             server,
             clients: Clients::new(),
+            jira: JiraStandIn::start(),
+            login: Backend::login_page(),
         }
     }
 
@@ -216,7 +220,13 @@ async fn probe_one(
 ) -> Vec<(Cell, ProbeReport)> {
     let starting = world.clone();
     let running: Running = tokio::task::spawn_blocking(move || {
-        product.start(product.gateway(setting, &starting.server, &starting.clients))
+        let upstream = match setting {
+            Setting::LoginPage => starting.login.addr(),
+            _ => starting.jira.addr(),
+        };
+        let mut gateway = product.gateway(setting, &starting.server, &starting.clients);
+        gateway.upstream = Upstream::At(upstream);
+        product.start(gateway)
     })
     .await
     .unwrap();
