@@ -5,6 +5,7 @@ mod audit;
 mod backup;
 mod connect;
 mod exit;
+mod gateway;
 mod generate;
 mod hardening;
 mod hint;
@@ -121,6 +122,7 @@ async fn run(terminal: Terminal, arguments: Arguments, locked: bool) -> Result<E
         Command::Daemon => serve::daemon(terminal, &config, locked).await,
         Command::Demo { concurrency } => tell_the_story(output, concurrency).await,
         Command::Audit(command) => audit::run(output, &config, command).await,
+        Command::Gateway(command) => gateway::run(output, &config, command).await,
         command => {
             let request = requests::from_command(command, output)?;
             answer(output, &config, request).await

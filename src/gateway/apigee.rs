@@ -2,7 +2,7 @@
 
 use super::{
     order::Order,
-    sheet::{Bundle, Sheet, Tried},
+    sheet::{Bundle, Sheet},
 };
 
 pub(super) fn edge(order: &Order<'_>) -> Sheet {
@@ -22,7 +22,7 @@ pub(super) fn edge(order: &Order<'_>) -> Sheet {
             ),
         })
         .collect();
-    Sheet::new(order.product, Tried::Written)
+    Sheet::new(order.product)
         .step(format!(
             "Create a new truststore and put every authority in as an alias of its own, the present \
              generation's too: {}.",
@@ -74,7 +74,7 @@ pub(super) fn edge(order: &Order<'_>) -> Sheet {
 }
 
 pub(super) fn x(order: &Order<'_>) -> Sheet {
-    let mut sheet = Sheet::new(order.product, Tried::Checked);
+    let mut sheet = Sheet::new(order.product);
     let trusted = if order.pinned() {
         sheet.bundle = Bundle::Certificates;
         let one = |which: &str| {

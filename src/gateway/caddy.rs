@@ -2,7 +2,7 @@
 
 use super::{
     order::{METHODS, Order},
-    sheet::{Sheet, Tried},
+    sheet::Sheet,
     spelling,
 };
 
@@ -22,7 +22,7 @@ pub(super) fn sheet(order: &Order<'_>) -> Sheet {
         quoted.join(",\n    ")
     );
     let paths: Vec<_> = order.paths().iter().map(|p| format!("{p}*")).collect();
-    Sheet::new(order.product, Tried::Loaded)
+    Sheet::new(order.product)
         .step(format!(
             "Save as /etc/caddy/countersign/clients.pem: {}.",
             order.anchors_in_words()

@@ -52,6 +52,20 @@ pub fn general_sheet(order: &Order<'_>) -> Sheet {
     completed(order, other::sheet(order))
 }
 
+/// How far what is said of a product has been tried.
+pub const fn tried(product: Product) -> Tried {
+    match product {
+        Product::Apache
+        | Product::Caddy
+        | Product::Envoy
+        | Product::Haproxy
+        | Product::Nginx
+        | Product::Traefik => Tried::Loaded,
+        Product::ApigeeX | Product::AwsAlb | Product::AwsApiGateway => Tried::Checked,
+        _ => Tried::Written,
+    }
+}
+
 fn configuration(order: &Order<'_>) -> Sheet {
     match order.product {
         Product::Apache => apache::sheet(order),

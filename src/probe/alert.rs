@@ -180,8 +180,8 @@ const ALERTS: &[Alert] = &[
     judging(
         114,
         "bad_certificate_hash_value",
-        "the certificate's fingerprint is not the one that is wanted",
-        "Envoy sends it for a certificate that is not on its list of fingerprints or keys",
+        "the certificate is not one of those that are listed",
+        "Envoy sends it when neither verify_certificate_hash nor verify_certificate_spki names the certificate",
     ),
     judging(
         116,
@@ -244,6 +244,7 @@ mod tests {
             (A::DecryptError, "decrypt_error"),
             (A::ProtocolVersion, "protocol_version"),
             (A::UnrecognisedName, "unrecognized_name"),
+            (A::BadCertificateHashValue, "bad_certificate_hash_value"),
             (A::CertificateRequired, "certificate_required"),
         ] {
             assert_eq!(super::name(u8::from(received)), name);

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::audit::{AuditReply, AuditRequest};
+use super::gateways::{GatewayOrder, GatewayView};
 use super::standing::StandingView;
 use super::views::{
     AdoptedView, IdentityView, InboxView, LetterView, PemView, RenewView, RotationView, StatusView,
@@ -161,6 +162,7 @@ pub enum Request {
         mail: Vec<u8>,
     },
     ExchangeStatus,
+    GatewayRender(GatewayOrder),
     Probe {
         identity: IdentityName,
         destination: Destination,
@@ -196,6 +198,7 @@ impl Request {
             Self::ExchangeAcknowledge(_) => "exchange-acknowledge",
             Self::ExchangeReceive { .. } => "exchange-receive",
             Self::ExchangeStatus => "exchange-status",
+            Self::GatewayRender(_) => "gateway-render",
             Self::Probe { .. } => "probe",
         }
     }
@@ -260,6 +263,7 @@ impl Request {
                 | Self::SignerShow
                 | Self::RotationShow { .. }
                 | Self::ExchangeStatus
+                | Self::GatewayRender(_)
                 | Self::Probe { .. }
         )
     }
@@ -289,6 +293,7 @@ pub enum Reply {
         mails: Vec<InboxView>,
     },
     Pem(PemView),
+    Gateway(Box<GatewayView>),
     Probe {
         schema: u32,
         #[serde(flatten)]

@@ -121,3 +121,12 @@ mod audit_export;
 
 /// Secrets and names, searched for where they do not belong.
 mod leaks;
+
+/// What is rendered for gateways, loaded by them.
+mod gateway_pack;
+
+/// What is rendered for gateways that do not run here, before parsers.
+mod gateway_parsers;
+
+/// `gateway render` and `gateway list`, as people run them.
+mod gateway_render;

@@ -2,10 +2,12 @@
 
 mod adopted;
 pub(super) mod audit;
+mod gateway;
 mod inspect;
 mod keyring;
 mod probe;
 
+pub(super) use gateway::{gateway, gateway_list};
 pub(super) use inspect::inspection;
 mod standing;
 
@@ -39,6 +41,7 @@ pub(super) fn text(reply: &Reply, now: Timestamp) -> String {
         Reply::Received(view) => writeln!(out, "{}", view.judgement),
         Reply::Inbox { mails, .. } => inbox(&mut out, mails, now),
         Reply::Pem(view) => write!(out, "{}", view.pem),
+        Reply::Gateway(view) => write!(out, "{}", gateway(view)),
         Reply::Probe { report, .. } => probe::probe(&mut out, report),
     };
     out

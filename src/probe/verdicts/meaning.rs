@@ -218,7 +218,7 @@ fn refusal(product: Product, setting: Setting, client: &Client) -> Option<Meanin
                     Tier::ClientCertificate,
                     Signal::Alert("bad_certificate_hash_value"),
                     Some(Matter::Trust),
-                    "is not on its list",
+                    "the certificate is not one of those that are listed",
                 )
             }),
         // certificate_expired is for what "is not currently valid" (RFC 8446 §6.2), to which OpenSSL does not keep.
