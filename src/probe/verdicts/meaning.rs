@@ -89,7 +89,11 @@ pub(super) fn meaning(product: Product, setting: Setting, tls: Tls, client: &Cli
             verdict: Inconclusive,
             tier: Tier::ClientCertificate,
             matter: Some(Matter::KeyType),
-            says: "none was sent",
+            says: match (setting, product) {
+                (Setting::Optional, _) => "Jira answered all the same",
+                (Setting::RsaOnly, _) => "takes (RSA keys make them), so none was sent",
+                _ => "(ECDSA P-256, RSA, ECDSA P-384 keys make them), so none was sent",
+            },
             ..nothing(product, setting, tls)
         };
     }
