@@ -259,8 +259,14 @@ fn files(sheet: &Sheet, new: &Candidate, present: Option<&Candidate>) -> Vec<Gat
             }
         }
         put(format!("{which}.pem"), &candidate.chain[..1]);
-        if sheet.product == GatewayProduct::AzureApplicationGateway {
-            put(format!("chain-{which}.pem"), candidate.authorities());
+        match (sheet.product, candidate.authorities()) {
+            (GatewayProduct::AzureApplicationGateway, chain) => {
+                put(format!("chain-{which}.pem"), chain);
+            }
+            (GatewayProduct::Caddy, [.., root]) => {
+                put(format!("anchor-{which}.pem"), std::slice::from_ref(root));
+            }
+            _ => {}
         }
     }
     put(BUNDLE.to_owned(), &bundle);
@@ -446,6 +452,23 @@ mod tests {
                 .iter()
                 .all(|file| file.name != "chain-present.pem")
         );
+    }
+
+    #[test]
+    fn caddy_gets_each_root_in_a_file_of_its_own() {
+        let (root, _, new, _) = peers();
+        let old = Authority::root("old root");
+        let view = gateway_view(
+            &around(GatewayProduct::Caddy),
+            &candidate(&(new.chain_pem() + &root.pem())),
+            Some(&candidate(
+                &(old.client("now.test").chain_pem() + &old.pem()),
+            )),
+        )
+        .unwrap();
+        for (name, authority) in [("anchor-new.pem", root), ("anchor-present.pem", old)] {
+            assert_eq!(normal(file(&view, name)), normal(&authority.pem()));
+        }
     }
 
     #[test]

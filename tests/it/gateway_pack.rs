@@ -12,48 +12,89 @@ use countersign::model::{
 use countersign::pki::inspect;
 use countersign::probe::{ClientIdentity, ProbeRequest, Prober as _, TlsParity, TlsProber};
 use countersign_peers::whole::{self, Server};
-use countersign_peers::{Authority, Identity, JiraStandIn};
+use countersign_peers::{Authority, Identity, JiraStandIn, Purpose, Request};
 use zeroize::Zeroizing;
 
 const HOST: &str = "gateway.test";
-/// Both sides' authorities, both generations, and whoever else the same authority certified.
+/// Both sides' authorities, both generations, and whoever else their authorities certified.
 struct World {
     servers: Authority,
     server: Identity,
-    root: Authority,
-    issuing: Authority,
-    present: Identity,
-    next: Identity,
-    /// Of the same authority: another name, a name that begins like ours, ours as a part of another value.
+    present: Generation,
+    next: Generation,
+    /// Another name, a name that begins or ends like ours, ours as a part of another value.
     strangers: Vec<Identity>,
     jira: JiraStandIn,
 }
 
+struct Generation {
+    identity: Identity,
+    /// PEM of its issuers, root last.
+    authorities: Vec<String>,
+}
+
+/// Where the generations come from.
+#[derive(Clone, Copy)]
+enum Origin {
+    /// One authority below one root.
+    OneAuthority,
+    /// The authority changed from one to the next.
+    TwoAuthorities,
+    /// Nobody but themselves vouches for them.
+    Themselves,
+}
+
 impl World {
-    fn new() -> Self {
+    fn new(from: Origin) -> Self {
         let servers = Authority::root("server root");
         let root = Authority::root("client root");
         let issuing = root.intermediate("client issuing");
-        let client = |name: &str| issuing.client(name);
+        let certified = |name: &str| Generation {
+            identity: issuing.client(name),
+            authorities: vec![issuing.pem(), root.pem()],
+        };
+        let mut strangers = vec![
+            issuing.client("stranger.test"),
+            issuing.client("now.vendor.test.stranger.test"),
+            issuing.client("x-now.vendor.test"),
+            issuing.client_of("stranger.test", "x,CN=now.vendor.test"),
+        ];
+        let (present, next) = match from {
+            Origin::OneAuthority => (certified("now.vendor.test"), certified("next.vendor.test")),
+            Origin::TwoAuthorities => {
+                let old = Authority::root("old client root");
+                strangers.push(old.client("stranger.test"));
+                let present = Generation {
+                    identity: old.client("now.vendor.test"),
+                    authorities: vec![old.pem()],
+                };
+                (present, certified("next.vendor.test"))
+            }
+            Origin::Themselves => {
+                let client = |name: &str| Request::new(Purpose::Client, name).self_signed();
+                let own = |name: &str| {
+                    let identity = client(name);
+                    Generation {
+                        authorities: vec![identity.certificate_pem()],
+                        identity,
+                    }
+                };
+                strangers.push(client("now.vendor.test"));
+                (own("now.vendor.test"), own("next.vendor.test"))
+            }
+        };
         Self {
             server: servers.server(HOST),
             servers,
-            present: client("now.vendor.test"),
-            next: client("next.vendor.test"),
-            strangers: vec![
-                client("stranger.test"),
-                client("now.vendor.test.stranger.test"),
-                client("x-now.vendor.test"),
-                issuing.client_of("stranger.test", "x,CN=now.vendor.test"),
-            ],
-            root,
-            issuing,
+            present,
+            next,
+            strangers,
             jira: JiraStandIn::start(),
         }
     }
 
     fn sheet(&self, product: Product, pin: PinType, both: bool, oauth: bool) -> Sheet {
-        let (new, present) = (facts(&self.next), facts(&self.present));
+        let (new, present) = (facts(&self.next.identity), facts(&self.present.identity));
         sheet(&Order {
             product,
             pin,
@@ -71,20 +112,28 @@ impl World {
 
     /// Starts the product under what the sheet says, in the smallest frame that it needs.
     fn start(&self, sheet: &Sheet, both: bool) -> Server {
-        let clients = match sheet.bundle {
-            Bundle::Authorities => self.issuing.pem() + &self.root.pem(),
-            Bundle::Certificates => {
-                let present = both
-                    .then(|| self.present.certificate_pem())
-                    .unwrap_or_default();
-                self.next.certificate_pem() + &present
-            }
+        let generations: Vec<&Generation> = match both {
+            true => vec![&self.next, &self.present],
+            false => vec![&self.next],
         };
+        let clients: String = generations
+            .iter()
+            .map(|generation| match sheet.bundle {
+                Bundle::Authorities => generation.authorities.concat(),
+                Bundle::Certificates => generation.identity.certificate_pem(),
+            })
+            .collect();
+        let anchor = |generation: &Generation| generation.authorities.last().unwrap().clone();
+        let anchors = (anchor(&self.next), anchor(&self.present));
         let server = self.server.bundle_pem();
         let mut files = vec![
             ("clients.pem", clients.as_str()),
             ("server.pem", server.as_str()),
+            ("anchor-new.pem", anchors.0.as_str()),
         ];
+        if both {
+            files.push(("anchor-present.pem", anchors.1.as_str()));
+        }
         let pins = sheet.file("pins").map(str::to_owned);
         if let Some(pins) = &pins {
             files.push(("pins", pins));
@@ -281,11 +330,13 @@ fn assert_out(report: &ProbeReport, what: &str) {
     assert!(report.proves_refusal(), "{what}: {report:#?}");
 }
 
-async fn holds(product: Product, pin: PinType) {
-    let world = World::new();
+async fn holds(world: World, product: Product, pin: PinType) {
     let sheet = world.sheet(product, pin, true, false);
     let server = world.start(&sheet, true);
-    for (who, identity) in [("present", &world.present), ("next", &world.next)] {
+    for (who, identity) in [
+        ("present", &world.present.identity),
+        ("next", &world.next.identity),
+    ] {
         let what = format!("{product}, {pin:?}, {who}");
         assert_in(&world.probe(server.addr(), identity).await, &what);
     }
@@ -295,7 +346,7 @@ async fn holds(product: Product, pin: PinType) {
     }
     let through = |method, path| {
         let before = world.jira.answered();
-        let status = world.curl(server.addr(), &world.next, method, path);
+        let status = world.curl(server.addr(), &world.next.identity, method, path);
         (status, world.jira.answered() - before)
     };
     assert_eq!(
@@ -322,11 +373,17 @@ async fn holds(product: Product, pin: PinType) {
     let sheet = world.sheet(product, pin, false, true);
     let server = world.start(&sheet, false);
     let what = format!("{product}, {pin:?}, after the removal");
-    assert_out(&world.probe(server.addr(), &world.present).await, &what);
-    assert_in(&world.probe(server.addr(), &world.next).await, &what);
+    assert_out(
+        &world.probe(server.addr(), &world.present.identity).await,
+        &what,
+    );
+    assert_in(
+        &world.probe(server.addr(), &world.next.identity).await,
+        &what,
+    );
     let before = world.jira.answered();
     let path = "/plugins/servlet/oauth/request-token";
-    world.curl(server.addr(), &world.next, "POST", path);
+    world.curl(server.addr(), &world.next.identity, "POST", path);
     assert_eq!(world.jira.answered() - before, 1, "{product}: {path}");
 }
 
@@ -337,19 +394,30 @@ macro_rules! loaded {
 
             #[tokio::test]
             async fn rendered_with_pins_admits_both_generations_and_nobody_else() {
-                holds(Product::$product, PinType::Certificate).await;
+                holds(World::new(Origin::OneAuthority), Product::$product, PinType::Certificate).await;
             }
 
             #[tokio::test]
             async fn rendered_by_name_admits_both_generations_and_nobody_else() {
-                holds(Product::$product, PinType::Authority).await;
+                holds(World::new(Origin::OneAuthority), Product::$product, PinType::Authority).await;
+            }
+
+            #[tokio::test]
+            async fn rendered_for_two_authorities_admits_both_and_no_other() {
+                let world = World::new(Origin::TwoAuthorities);
+                holds(world, Product::$product, PinType::Certificate).await;
+            }
+
+            #[tokio::test]
+            async fn rendered_for_self_signed_certificates_admits_both_and_no_other() {
+                holds(World::new(Origin::Themselves), Product::$product, PinType::Certificate).await;
             }
         })+
 
         #[test]
         fn every_product_that_is_said_to_be_loaded_is_loaded_here() {
             let tried: &[Product] = &[$(Product::$product),+];
-            let world = World::new();
+            let world = World::new(Origin::OneAuthority);
             for product in Product::ALL {
                 let sheet = world.sheet(product, PinType::Certificate, true, false);
                 let said = sheet.tried == countersign::gateway::Tried::Loaded;

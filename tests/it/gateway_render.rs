@@ -217,7 +217,9 @@ fn in_a_rotation_the_next_generation_stands_beside_the_current_one_until_it_is_l
     home.ok(&[
         "identity", "adopt", "jira", "old.pem", "--issuer", "ca", "--policy", "own",
     ]);
-    home.run(&["rotation", "start", "jira"]);
+    home.ok(&["rotation", "start", "jira"]);
+    // It issues; that the letter has no server to go to is not the matter here.
+    home.run(&["renew"]);
     let arguments = ["gateway", "render", "jira", "-d", "acme/production"];
     let both = home.json(&arguments);
     assert_eq!(both["new"]["generation"], 2, "{both:#}");
@@ -249,7 +251,7 @@ fn an_identity_that_waits_for_its_certificate_has_nothing_to_install() {
     ]);
     let early = home
         .run(&["gateway", "render", "jira", "-d", "acme/production"])
-        .expect(2);
+        .expect(1);
     assert!(
         early.stderr.contains("no certificate yet"),
         "{}",
