@@ -21,7 +21,7 @@ use self::{
     settings::{Product, Running, Setting},
 };
 use super::{ClientIdentity, ProbeRequest, Prober as _, TlsParity, TlsProber, remedy::Matter};
-use crate::model::{ProbeReport, Verdict};
+use crate::model::{ProbeReport, Tier, Verdict};
 
 /// How many cells are probed at once.
 const AT_ONCE: usize = 16;
@@ -250,6 +250,14 @@ async fn probe_one(
         }
     }
     done.sort_by_key(|(cell, _)| (cell.client, cell.tls == Tls::V13));
+    // No configuration means this: it is the gateway itself that has come to an end.
+    assert!(
+        done.iter().all(|(_, report)| report.tier != Tier::Tcp),
+        "{} ({}) cannot be reached any more:\n{}",
+        product.name(),
+        setting.name(),
+        running.log()
+    );
     tokio::task::spawn_blocking(move || drop(running))
         .await
         .unwrap();

@@ -272,4 +272,18 @@ impl Running {
             Self::Openssl(peer) => peer.addr(),
         }
     }
+
+    /// What it has to say about itself.
+    pub(super) fn log(&self) -> String {
+        match self {
+            Self::Nginx(peer) => peer.error_log(),
+            Self::Haproxy(peer) => peer.log(),
+            Self::Apache(peer) => peer.error_log(),
+            Self::Envoy(peer) => peer.log(),
+            Self::Caddy(peer) => peer.log(),
+            Self::Stunnel(peer) => peer.log(),
+            Self::Hitch(peer) => peer.log(),
+            Self::Openssl(peer) => peer.log(),
+        }
+    }
 }
