@@ -16,10 +16,8 @@ pub(super) fn edge(order: &Order<'_>) -> Sheet {
         .iter()
         .map(|word| match order.pinned() {
             true => format!("{variable} !=\n      \"{word}\""),
-            false => format!(
-                "({variable} != \"CN={word}\") and\n    not ({variable} ~~ \"^CN={},[^\\\\\\\\]*$\")",
-                word.replace('.', "[.]").replace('*', "[*]")
-            ),
+            // The whole subject: a part of it could stand in somebody else's.
+            false => format!("{variable} !=\n      \"CN={word}\""),
         })
         .collect();
     Sheet::new(order.product)
@@ -66,6 +64,11 @@ pub(super) fn edge(order: &Order<'_>) -> Sheet {
                 false => "",
             }
         ))
+        .limit_if(
+            !order.pinned(),
+            "The condition compares the whole subject: where a certificate says more than its common name, write \
+             the subject as a trace shows it.",
+        )
         .limit("It checks no revocation.")
         .limit_if(
             order.self_signed(),

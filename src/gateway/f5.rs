@@ -30,8 +30,8 @@ pub(super) fn sheet(order: &Order<'_>) -> Sheet {
                foreach part [split $subject \",\"] {{\n    \
                  if {{ [lsearch -exact {{\n{}\n    }} [string trim $part]] >= 0 }} {{ set known 1 }}\n  \
                }}\n  \
-               if {{ $subject contains \"\\\\\" }} {{ set known 0 }}\n  \
-               if {{ $subject contains \"\\\"\" }} {{ set known 0 }}\n  \
+               if {{ [string first \"\\\\\" $subject] >= 0 }} {{ set known 0 }}\n  \
+               if {{ [string first \"\\\"\" $subject] >= 0 }} {{ set known 0 }}\n  \
                if {{ !$known }} {{ reject }}",
             names.join("\n")
         )

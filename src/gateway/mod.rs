@@ -101,6 +101,10 @@ fn completed(order: &Order<'_>, mut sheet: Sheet) -> Sheet {
             false => " (OAuth 1.0a would need /plugins/servlet/oauth/** as well)",
         }
     );
+    if !order.pinned() && sheet.bundle == Bundle::Authorities {
+        sheet.rule += " As it admits by authority and name, a later certificate of the same authority and name is no \
+                       work here.";
+    }
     sheet.overlap = order.present.map(|_| match order.until {
         Some(until) => format!(
             "Both certificates stay trusted until {} at the longest: then the present one ends by itself. Do not \

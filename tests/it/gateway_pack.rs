@@ -150,14 +150,22 @@ impl World {
         }
     }
 
-    async fn probe(&self, at: SocketAddr, presented: &Identity) -> ProbeReport {
+    /// As the connector speaks today, and with what is newer.
+    async fn probes(&self, at: SocketAddr, presented: &Identity) -> [ProbeReport; 2] {
+        [
+            self.probe(at, presented, TlsParity::Tls12Only).await,
+            self.probe(at, presented, TlsParity::Tls12And13).await,
+        ]
+    }
+
+    async fn probe(&self, at: SocketAddr, presented: &Identity, tls: TlsParity) -> ProbeReport {
         let request = ProbeRequest {
             probe_id: "probe-1".to_owned(),
             at: "2026-11-25T00:00:00Z".parse().unwrap(),
             url: format!("https://{HOST}"),
             anchors: &[self.servers.der()],
             resolve: &[at],
-            tls: TlsParity::Tls12Only,
+            tls,
             presented: Some(ClientIdentity {
                 chain: presented.chain_der(),
                 key_pkcs8: Zeroizing::new(presented.key_der()),
@@ -214,7 +222,7 @@ fn nginx(sheet: &Sheet, jira: SocketAddr) -> String {
          client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi;\n\
          uwsgi_temp_path uwsgi; scgi_temp_path scgi;\n\
          upstream jira {{ server {jira}; }}\n{}\n\
-         server {{\nlisten 127.0.0.1:@PORT@ ssl;\nssl_certificate server.pem;\n\
+         server {{\nlisten 127.0.0.1:@PORT@ ssl;\nssl_protocols TLSv1.2 TLSv1.3;\nssl_certificate server.pem;\n\
          ssl_certificate_key server.pem;\n{}\n}}\n}}\n",
         lines(sheet, "countersign-map.conf"),
         lines(sheet, "countersign-server.conf").replace("/etc/nginx/countersign", "@DIR@"),
@@ -313,7 +321,19 @@ fn traefik(sheet: &Sheet, jira: SocketAddr) -> String {
 }
 
 #[track_caller]
-fn assert_in(report: &ProbeReport, what: &str) {
+fn assert_in(reports: &[ProbeReport], what: &str) {
+    for report in reports {
+        assert_accepted(report, what);
+    }
+    let versions: Vec<_> = reports
+        .iter()
+        .map(|report| report.addresses[0].tls_version.as_deref())
+        .collect();
+    assert_eq!(versions, [Some("TLSv1.2"), Some("TLSv1.3")], "{what}");
+}
+
+#[track_caller]
+fn assert_accepted(report: &ProbeReport, what: &str) {
     assert_eq!(report.verdict, Verdict::Accepted, "{what}: {report:#?}");
     assert!(report.proves_acceptance(), "{what}: {report:#?}");
     assert_eq!(report.verbs.len(), 4, "{what}: {report:#?}");
@@ -325,9 +345,11 @@ fn assert_in(report: &ProbeReport, what: &str) {
 }
 
 #[track_caller]
-fn assert_out(report: &ProbeReport, what: &str) {
-    assert_eq!(report.verdict, Verdict::Rejected, "{what}: {report:#?}");
-    assert!(report.proves_refusal(), "{what}: {report:#?}");
+fn assert_out(reports: &[ProbeReport], what: &str) {
+    for report in reports {
+        assert_eq!(report.verdict, Verdict::Rejected, "{what}: {report:#?}");
+        assert!(report.proves_refusal(), "{what}: {report:#?}");
+    }
 }
 
 async fn holds(world: World, product: Product, pin: PinType) {
@@ -338,11 +360,11 @@ async fn holds(world: World, product: Product, pin: PinType) {
         ("next", &world.next.identity),
     ] {
         let what = format!("{product}, {pin:?}, {who}");
-        assert_in(&world.probe(server.addr(), identity).await, &what);
+        assert_in(&world.probes(server.addr(), identity).await, &what);
     }
     for (at, stranger) in world.strangers.iter().enumerate() {
         let what = format!("{product}, {pin:?}, stranger {at}");
-        assert_out(&world.probe(server.addr(), stranger).await, &what);
+        assert_out(&world.probes(server.addr(), stranger).await, &what);
     }
     let through = |method, path| {
         let before = world.jira.answered();
@@ -374,11 +396,11 @@ async fn holds(world: World, product: Product, pin: PinType) {
     let server = world.start(&sheet, false);
     let what = format!("{product}, {pin:?}, after the removal");
     assert_out(
-        &world.probe(server.addr(), &world.present.identity).await,
+        &world.probes(server.addr(), &world.present.identity).await,
         &what,
     );
     assert_in(
-        &world.probe(server.addr(), &world.next.identity).await,
+        &world.probes(server.addr(), &world.next.identity).await,
         &what,
     );
     let before = world.jira.answered();

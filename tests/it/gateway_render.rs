@@ -151,7 +151,7 @@ fn what_cannot_be_rendered_is_refused_with_the_next_step() {
 
 #[test]
 fn from_the_store_the_destination_on_file_decides() {
-    let home = Home::with_store(Opens::KeyFile);
+    let mut home = Home::with_store(Opens::KeyFile);
     home.ok(&["issuer", "create", "ca", "--common-name", "Align"]);
     home.ok(&[
         "identity",
@@ -196,6 +196,10 @@ fn from_the_store_the_destination_on_file_decides() {
     let thumbprint = azure["new"]["spelling"]["text"].as_str().unwrap();
     assert_eq!(thumbprint, thumbprint.to_uppercase());
     assert!(file(&azure, "inbound-policy.xml").contains(thumbprint));
+
+    // A running daemon has the store, and says the same.
+    home.start_daemon();
+    assert_eq!(home.json(&arguments), view);
 
     let elsewhere = home
         .run(&["gateway", "render", "jira", "-d", "acme/test"])
