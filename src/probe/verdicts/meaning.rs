@@ -350,7 +350,7 @@ fn page_of_nginx(client: &Client) -> Meaning {
     } else {
         (
             Matter::Trust,
-            "its issuer is not trusted there, it is outside its validity, it is revoked, or",
+            "its issuer is not trusted there, it is outside its validity, it is revoked or the list that would say so is out of date, or",
         )
     };
     Meaning::new(

@@ -230,7 +230,7 @@ async fn probe_one(
     })
     .await
     .unwrap();
-    let address = running.addr();
+    let address = running.addr;
     let mut waiting: VecDeque<_> = world.cells(product, setting).into();
     let mut probing = JoinSet::new();
     let mut done = Vec::new();
@@ -256,7 +256,7 @@ async fn probe_one(
         "{} ({}) cannot be reached any more:\n{}",
         product.name(),
         setting.name(),
-        running.log()
+        (running.log)()
     );
     tokio::task::spawn_blocking(move || drop(running))
         .await

@@ -194,14 +194,18 @@ impl Product {
 
     pub(super) fn start(self, gateway: Gateway) -> Running {
         match self {
-            Self::Nginx => Running::Nginx(Nginx::start(gateway)),
-            Self::Haproxy => Running::Haproxy(Haproxy::start(&gateway)),
-            Self::Apache => Running::Apache(Apache::start(&gateway)),
-            Self::Envoy => Running::Envoy(Envoy::start(&gateway)),
-            Self::Caddy => Running::Caddy(Caddy::start(&gateway)),
-            Self::Stunnel => Running::Stunnel(Stunnel::start(&gateway)),
-            Self::Hitch => Running::Hitch(Hitch::start(&gateway)),
-            Self::Openssl => Running::Openssl(OpensslServer::start(&gateway)),
+            Self::Nginx => hold(Nginx::start(gateway), Nginx::addr, Nginx::error_log),
+            Self::Haproxy => hold(Haproxy::start(&gateway), Haproxy::addr, Haproxy::log),
+            Self::Apache => hold(Apache::start(&gateway), Apache::addr, Apache::error_log),
+            Self::Envoy => hold(Envoy::start(&gateway), Envoy::addr, Envoy::log),
+            Self::Caddy => hold(Caddy::start(&gateway), Caddy::addr, Caddy::log),
+            Self::Stunnel => hold(Stunnel::start(&gateway), Stunnel::addr, Stunnel::log),
+            Self::Hitch => hold(Hitch::start(&gateway), Hitch::addr, Hitch::log),
+            Self::Openssl => hold(
+                OpensslServer::start(&gateway),
+                OpensslServer::addr,
+                OpensslServer::log,
+            ),
         }
     }
 
@@ -248,42 +252,15 @@ impl Product {
 }
 
 /// A gateway, as long as it lives.
-pub(super) enum Running {
-    Nginx(Nginx),
-    Haproxy(Haproxy),
-    Apache(Apache),
-    Envoy(Envoy),
-    Caddy(Caddy),
-    Stunnel(Stunnel),
-    Hitch(Hitch),
-    Openssl(OpensslServer),
+pub(super) struct Running {
+    pub(super) addr: SocketAddr,
+    /// What it has to say about itself. It owns the gateway.
+    pub(super) log: Box<dyn Fn() -> String + Send>,
 }
 
-impl Running {
-    pub(super) fn addr(&self) -> SocketAddr {
-        match self {
-            Self::Nginx(peer) => peer.addr(),
-            Self::Haproxy(peer) => peer.addr(),
-            Self::Apache(peer) => peer.addr(),
-            Self::Envoy(peer) => peer.addr(),
-            Self::Caddy(peer) => peer.addr(),
-            Self::Stunnel(peer) => peer.addr(),
-            Self::Hitch(peer) => peer.addr(),
-            Self::Openssl(peer) => peer.addr(),
-        }
-    }
-
-    /// What it has to say about itself.
-    pub(super) fn log(&self) -> String {
-        match self {
-            Self::Nginx(peer) => peer.error_log(),
-            Self::Haproxy(peer) => peer.log(),
-            Self::Apache(peer) => peer.error_log(),
-            Self::Envoy(peer) => peer.log(),
-            Self::Caddy(peer) => peer.log(),
-            Self::Stunnel(peer) => peer.log(),
-            Self::Hitch(peer) => peer.log(),
-            Self::Openssl(peer) => peer.log(),
-        }
+fn hold<P: Send + 'static>(peer: P, addr: fn(&P) -> SocketAddr, log: fn(&P) -> String) -> Running {
+    Running {
+        addr: addr(&peer),
+        log: Box::new(move || log(&peer)),
     }
 }
