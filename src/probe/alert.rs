@@ -65,7 +65,8 @@ const ALERTS: &[Alert] = &[
         "bad_certificate",
         "the certificate is bad",
         "OpenSSL sends it for a certificate that is not yet valid (compare notBefore and the gateway's clock), \
-         gateways written in Go for a wrong extended key usage",
+         gateways that compare certificates for one that is not on their list, and those written in Go for a wrong \
+         extended key usage or, when it is an older Go, for whatever they refuse",
     ),
     judging(
         43,
@@ -83,13 +84,13 @@ const ALERTS: &[Alert] = &[
         45,
         "certificate_expired",
         "the certificate is not valid at this time",
-        "it has expired, the gateway's clock is wrong, or (in Go) it is not yet valid",
+        "it has expired, the gateway's clock is wrong, its revocation list is out of date, or (in Go and BoringSSL) it is not yet valid",
     ),
     judging(
         46,
         "certificate_unknown",
         "something about the certificate is not acceptable",
-        "Java sends it whenever it finds no path to a trusted authority",
+        "Java sends it whenever it finds no path to a trusted authority, Apache when its revocation list is out of date",
     ),
     other(
         47,
@@ -196,7 +197,7 @@ const ALERTS: &[Alert] = &[
     ),
 ];
 
-/// Looks an alert up by its number; `None` for one that no RFC names.
+/// Looks an alert up by its number; `None` for one that is not in the table.
 pub(super) fn alert(code: u8) -> Option<&'static Alert> {
     ALERTS.iter().find(|a| a.code == code)
 }
@@ -215,7 +216,7 @@ pub(super) fn judges_certificate(code: u8) -> bool {
 pub(super) fn explained(code: u8) -> String {
     match alert(code) {
         Some(a) => format!("{}({}), {} ({})", a.name, a.code, a.meaning, a.hint),
-        None => format!("alert {code}, which no standard names"),
+        None => format!("alert {code}, of which we know no more"),
     }
 }
 

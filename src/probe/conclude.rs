@@ -8,6 +8,8 @@
 //! - Where no CertificateRequest was seen nothing is said about our certificate: inconclusive.
 
 mod answer;
+#[cfg(test)]
+mod tests;
 
 use super::{
     alert,
@@ -125,7 +127,9 @@ pub(super) fn conclude(seen: &Conversation, presented: Presented) -> Conclusion 
             Inconclusive,
             tier_after_handshake(seen),
             Matter::Log,
-            format!("the handshake was done, but what came back is no HTTP ({why})"),
+            format!(
+                "the handshake was done, but what came back cannot be read as HTTP/1.1 ({why})"
+            ),
         ),
         Ending::Answered(reply) => answer::answered(seen, presented, reply),
     }
@@ -172,18 +176,20 @@ fn alerted(seen: &Conversation, presented: Presented, code: u8, stage: Stage) ->
             Stage::Hello | Stage::Handshake => Conclusion::new(
                 Verdict::Unreachable,
                 Tier::Tls,
-                // 112: the name is not served there.
-                if code == 112 {
-                    Matter::Name
-                } else {
-                    Matter::Parameters
+                match code {
+                    // handshake_failure, protocol_version, insufficient_security.
+                    40 | 70 | 71 => Matter::Parameters,
+                    // unrecognized_name.
+                    112 => Matter::Name,
+                    // Of the others none says what the gateway wants.
+                    _ => Matter::Log,
                 },
                 no_common_tls(code, &said),
             ),
         };
     };
     if request.answer == CertificateAnswer::NoFittingScheme {
-        return no_fitting_scheme(&format!("then came {said}"));
+        return no_fitting_scheme(seen, &format!("then came {said}"));
     }
     if !alert::judges_certificate(code) {
         return Conclusion::new(
@@ -196,10 +202,12 @@ fn alerted(seen: &Conversation, presented: Presented, code: u8, stage: Stage) ->
     Conclusion::new(
         Verdict::Rejected,
         Tier::ClientCertificate,
-        refusal_matter(presented, code),
+        refusal_matter(seen, presented, Some(code)),
         match presented {
             Presented::Nothing => format!("refused for want of a certificate: {said}"),
-            Presented::Ours | Presented::Stranger => format!("the certificate was refused: {said}"),
+            Presented::Ours | Presented::Stranger => {
+                format!("the certificate was refused: {said}{}", of_shown(seen))
+            }
         },
     )
 }
@@ -217,21 +225,44 @@ fn no_common_tls(code: u8, said: &str) -> String {
     }
 }
 
-fn refusal_matter(presented: Presented, code: u8) -> Matter {
-    match (presented, code) {
+/// What there is to mend when what was presented was refused, with this alert or without one.
+///
+/// What we see of our own certificate goes before what an alert usually means: some gateways say
+/// bad_certificate to whatever they refuse, and most pages do not say why.
+fn refusal_matter(seen: &Conversation, presented: Presented, alert: Option<u8>) -> Matter {
+    let unfit = seen
+        .shown
+        .as_ref()
+        .is_some_and(|shown| shown.unfit.is_some());
+    match (presented, alert) {
         (Presented::Nothing, _) => Matter::Present,
-        (_, 42..=45 | 51) => Matter::Certificate,
+        // Not trusted and not let in: a certificate without fault would be refused as well.
+        (_, Some(48 | 49 | 114)) => Matter::Trust,
+        (_, Some(43 | 44 | 51)) => Matter::Certificate,
+        _ if unfit => Matter::Certificate,
+        (_, Some(45)) => Matter::Clock,
         _ => Matter::Trust,
     }
 }
 
-fn no_fitting_scheme(then: &str) -> Conclusion {
+/// What can be added about the certificate that was refused.
+fn of_shown(seen: &Conversation) -> String {
+    seen.shown
+        .as_ref()
+        .map_or_else(String::new, |shown| format!("; {}", shown.clause()))
+}
+
+fn no_fitting_scheme(seen: &Conversation, then: &str) -> Conclusion {
+    let takes = match seen.takes.as_slice() {
+        [] => String::new(),
+        kinds => format!(" ({} keys make them)", kinds.join(", ")),
+    };
     Conclusion::new(
         Verdict::Inconclusive,
         Tier::ClientCertificate,
         Matter::KeyType,
         format!(
-            "a certificate was asked for, but our key makes none of the signatures that the gateway takes, so none was sent; {then}"
+            "a certificate was asked for, but our key makes none of the signatures that the gateway takes{takes}, so none was sent; {then}"
         ),
     )
 }
@@ -248,7 +279,7 @@ fn cut(seen: &Conversation, presented: Presented, reset: bool, stage: Stage) -> 
             ),
         ),
         (_, Some(CertificateAnswer::NoFittingScheme)) => {
-            no_fitting_scheme(&format!("then the connection was {how}"))
+            no_fitting_scheme(seen, &format!("then the connection was {how}"))
         }
         (_, Some(CertificateAnswer::Nothing)) => Conclusion::new(
             Verdict::Rejected,
@@ -261,9 +292,10 @@ fn cut(seen: &Conversation, presented: Presented, reset: bool, stage: Stage) -> 
         (_, Some(CertificateAnswer::Sent)) => Conclusion::new(
             Verdict::Rejected,
             Tier::ClientCertificate,
-            refusal_matter(presented, 48),
+            refusal_matter(seen, presented, None),
             format!(
-                "the connection was {how} without a word after the certificate was sent: refused, most likely because of it; some gateways say no more than this"
+                "the connection was {how} without a word after the certificate was sent: refused, most likely because of it; some gateways say no more than this{}",
+                of_shown(seen)
             ),
         ),
         (Stage::Answer, None) => Conclusion::new(
@@ -325,145 +357,4 @@ fn chain(seen: &Conversation, fault: &ChainFault) -> Conclusion {
         matter,
         format!("the server's certificate {why}; nothing was presented to it"),
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{
-        super::observation::{CertificateRequest, Reply},
-        *,
-    };
-
-    fn seen(answer: Option<CertificateAnswer>, ending: Ending) -> Conversation {
-        Conversation {
-            server_verified: true,
-            request: answer.map(|answer| CertificateRequest { hints: 0, answer }),
-            handshake_done: true,
-            ..Conversation::ended(ending)
-        }
-    }
-
-    fn replied(status: u16, header: Option<&str>) -> Ending {
-        Ending::Answered(Reply {
-            status,
-            headers: header
-                .map(|name| (name.to_owned(), "x".to_owned()))
-                .into_iter()
-                .collect(),
-            body: String::new(),
-        })
-    }
-
-    const SENT: Option<CertificateAnswer> = Some(CertificateAnswer::Sent);
-    const MISFIT: Option<CertificateAnswer> = Some(CertificateAnswer::NoFittingScheme);
-
-    #[test]
-    fn acceptance_needs_a_request_our_certificate_and_jiras_answer() {
-        let jira = || replied(200, Some("x-anodeid"));
-        let of = |answer, ending| conclude(&seen(answer, ending), Presented::Ours).verdict;
-        assert_eq!(of(SENT, jira()), Verdict::Accepted);
-        assert_eq!(of(None, jira()), Verdict::Inconclusive);
-        assert_eq!(of(MISFIT, jira()), Verdict::Inconclusive);
-        assert_eq!(of(SENT, replied(200, None)), Verdict::Inconclusive);
-        for status in [502, 503, 504] {
-            assert_eq!(of(SENT, replied(status, None)), Verdict::Inconclusive);
-        }
-        let nothing = seen(Some(CertificateAnswer::Nothing), jira());
-        let open = conclude(&nothing, Presented::Nothing);
-        assert_eq!(
-            (open.verdict, open.matter),
-            (Verdict::Inconclusive, Some(Matter::Strangers))
-        );
-    }
-
-    #[test]
-    fn no_request_for_a_certificate_is_never_a_refusal_of_it() {
-        let alert = |code, stage| Ending::Alert { code, stage };
-        let cut = |stage| Ending::Cut { reset: true, stage };
-        for ending in [
-            alert(40, Stage::Hello),
-            alert(40, Stage::Handshake),
-            alert(40, Stage::Answer),
-            alert(48, Stage::Answer),
-            alert(70, Stage::Hello),
-            cut(Stage::Hello),
-            cut(Stage::Handshake),
-            cut(Stage::Answer),
-            replied(403, None),
-            replied(400, None),
-            replied(413, None),
-        ] {
-            let conclusion = conclude(&seen(None, ending.clone()), Presented::Ours);
-            assert_ne!(conclusion.verdict, Verdict::Rejected, "{ending:?}");
-            assert_ne!(conclusion.verdict, Verdict::Accepted, "{ending:?}");
-        }
-    }
-
-    #[test]
-    fn a_certificate_that_was_not_sent_was_not_refused() {
-        let stage = Stage::Handshake;
-        for ending in [
-            Ending::Alert { code: 40, stage },
-            Ending::Alert { code: 116, stage },
-            Ending::Cut {
-                reset: false,
-                stage,
-            },
-            replied(403, None),
-            replied(496, None),
-        ] {
-            let conclusion = conclude(&seen(MISFIT, ending), Presented::Ours);
-            assert_eq!(conclusion.verdict, Verdict::Inconclusive);
-            assert_eq!(conclusion.matter, Some(Matter::KeyType));
-        }
-    }
-
-    #[test]
-    fn alerts_about_certificates_refuse_and_others_do_not() {
-        for (code, verdict, matter) in [
-            (40, Verdict::Rejected, Matter::Trust),
-            (42, Verdict::Rejected, Matter::Certificate),
-            (43, Verdict::Rejected, Matter::Certificate),
-            (45, Verdict::Rejected, Matter::Certificate),
-            (48, Verdict::Rejected, Matter::Trust),
-            (49, Verdict::Rejected, Matter::Trust),
-            (80, Verdict::Inconclusive, Matter::Log),
-        ] {
-            for stage in [Stage::Handshake, Stage::Answer] {
-                let seen = seen(SENT, Ending::Alert { code, stage });
-                let conclusion = conclude(&seen, Presented::Ours);
-                assert_eq!(
-                    (conclusion.verdict, conclusion.matter),
-                    (verdict, Some(matter)),
-                    "{code}"
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn a_late_request_for_the_certificate_is_named() {
-        // Apache with `SSLVerifyClient` inside a Location: an alert in TLS 1.2, 403 in TLS 1.3.
-        for ending in [
-            Ending::Alert {
-                code: 40,
-                stage: Stage::Answer,
-            },
-            replied(403, None),
-        ] {
-            let conclusion = conclude(&seen(None, ending), Presented::Ours);
-            assert_eq!(conclusion.matter, Some(Matter::AskEarly));
-        }
-    }
-
-    #[test]
-    fn no_common_suite_says_what_our_stack_lacks() {
-        let stage = Stage::Hello;
-        let conclusion = conclude(
-            &Conversation::ended(Ending::Alert { code: 40, stage }),
-            Presented::Ours,
-        );
-        assert_eq!(conclusion.verdict, Verdict::Unreachable);
-        assert!(conclusion.explanation.contains("DHE-RSA"));
-    }
 }

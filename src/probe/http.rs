@@ -167,26 +167,54 @@ async fn reply(response: Response<Incoming>, limits: ProbeLimits) -> Reply {
     }
 }
 
-/// How reading ended, once it has.
+/// How reading ended, once it has, and how it began.
 #[derive(Clone, Debug, Default)]
-struct ReadEnd(Arc<Mutex<Option<Ending>>>);
+struct ReadEnd(Arc<Mutex<Heard>>);
+
+#[derive(Debug, Default)]
+struct Heard {
+    ending: Option<Ending>,
+    beginning: Vec<u8>,
+}
 
 impl ReadEnd {
-    fn note(&self, ending: Ending) {
+    fn with<T>(&self, f: impl FnOnce(&mut Heard) -> T) -> T {
         // Nothing panics while the lock is held.
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get_or_insert(ending);
+        f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn note(&self, ending: Ending) {
+        self.with(|heard| {
+            heard.ending.get_or_insert(ending);
+        });
+    }
+
+    fn begin(&self, bytes: &[u8]) {
+        self.with(|heard| {
+            let missing = HTTP2_FRAME_HEADER.saturating_sub(heard.beginning.len());
+            heard.beginning.extend(bytes.iter().take(missing));
+        });
     }
 
     fn or_not_http(&self, error: &hyper::Error) -> Ending {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
-            .unwrap_or_else(|| Ending::NotHttp(one_line(&error.to_string())))
+        self.with(|heard| {
+            heard.ending.take().unwrap_or_else(|| {
+                Ending::NotHttp(if is_http2_settings(&heard.beginning) {
+                    "it is HTTP/2, which was not negotiated".to_owned()
+                } else {
+                    one_line(&error.to_string())
+                })
+            })
+        })
     }
+}
+
+/// Length, type, flags and stream of a frame (RFC 9113 §4.1).
+const HTTP2_FRAME_HEADER: usize = 9;
+
+/// A server that speaks HTTP/2 begins with a SETTINGS frame on stream 0 (RFC 9113 §3.4).
+fn is_http2_settings(beginning: &[u8]) -> bool {
+    matches!(beginning, [_, _, _, 4, 0, 0, 0, 0, 0])
 }
 
 /// Notes how reading ends, and goes on reading after writing has failed.
@@ -214,7 +242,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Witness<S> {
                 reset: false,
                 stage: Stage::Answer,
             }),
-            _ => {}
+            Poll::Ready(Ok(())) => self.end.begin(&buf.filled()[before..]),
+            Poll::Pending => {}
         }
         outcome
     }

@@ -26,9 +26,12 @@ mod request;
 #[cfg(test)]
 mod scripted;
 mod server_chain;
+mod shown;
 mod signatures;
 mod tls;
 mod verbs;
+#[cfg(test)]
+mod verdicts;
 
 pub use prober::{ProbeLimits, TlsProber};
 pub use request::{ClientIdentity, ProbeRequest, Prober, TlsParity};

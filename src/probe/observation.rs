@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use super::shown::Shown;
 use crate::model::CertificateSummary;
 
 /// A certificate that the server sent.
@@ -168,6 +169,8 @@ impl Reply {
 /// One conversation with one address.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Conversation {
+    /// By which kinds of key the CertificateRequest takes signatures; empty when none was seen.
+    pub(super) takes: Vec<&'static str>,
     /// `TLSv1.2` or `TLSv1.3`.
     pub(super) tls_version: Option<String>,
     /// The suite's IANA name.
@@ -178,6 +181,8 @@ pub(super) struct Conversation {
     pub(super) server_verified: bool,
     /// `None` when no CertificateRequest was seen.
     pub(super) request: Option<CertificateRequest>,
+    /// What went out in answer to it; `None` when nothing did, or it cannot be read.
+    pub(super) shown: Option<Shown>,
     /// Whether our side of the handshake was completed, so that a CertificateRequest would have been seen.
     pub(super) handshake_done: bool,
     /// How it ended.
@@ -188,11 +193,13 @@ impl Conversation {
     /// One that ended before anything was said.
     pub(super) fn ended(ending: Ending) -> Self {
         Self {
+            takes: Vec::new(),
             tls_version: None,
             cipher_suite: None,
             server_chain: Vec::new(),
             server_verified: false,
             request: None,
+            shown: None,
             handshake_done: false,
             ending,
         }

@@ -1,5 +1,7 @@
 //! The probe against nginx, HAProxy and OpenSSL, in right and wrong configurations, over TLS 1.2 and 1.3.
 
+mod parameters;
+
 use std::net::SocketAddr;
 
 use countersign_peers::{

@@ -28,6 +28,8 @@ pub(super) enum Matter {
     Trust,
     /// Our certificate is unfit: expired, revoked, not for clients.
     Certificate,
+    /// Our certificate is within its period, and the gateway thinks otherwise.
+    Clock,
     /// Our key is of a kind that the gateway takes no signatures from.
     KeyType,
     /// There was nothing to present.
@@ -102,8 +104,11 @@ impl Matter {
             Self::Certificate => {
                 "issue a certificate that is within its validity, not revoked, and has clientAuth among its extended key usages; then offer it"
             }
+            Self::Clock => {
+                "set the gateway's clock, and renew the revocation lists that it reads: OpenSSL says of a list that is out of date what it says of a certificate"
+            }
             Self::KeyType => {
-                "issue with another kind of key: ECDSA P-256 or RSA are taken nearly everywhere"
+                "issue with a kind of key that the gateway takes: RSA is taken everywhere, ECDSA P-256 nearly so"
             }
             Self::Present => "probe with an identity",
             Self::Strangers => {

@@ -1,5 +1,7 @@
 //! The probe against a server in this process that misbehaves as no configuration of a real one can.
 
+mod answers;
+
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use countersign_peers::{Algorithm, Authority, Purpose, Request};
@@ -38,6 +40,8 @@ enum Script {
     CloseAfterRequest,
     /// As `CloseAfterRequest`, but never answers and never closes.
     SilenceAfterRequest,
+    /// As `Answer`, with bytes that are made up.
+    Made(fn() -> Vec<u8>),
     /// Answers without end.
     Endless,
     /// Answers with these bytes, and then neither goes on nor closes.
@@ -103,6 +107,10 @@ async fn play(script: Script, mut tcp: TcpStream, acceptor: TlsAcceptor) {
     match script {
         Script::Answer(bytes) | Script::RsaOnly(bytes) => {
             let _ = tls.write_all(bytes.as_bytes()).await;
+            let _ = tls.shutdown().await;
+        }
+        Script::Made(bytes) => {
+            let _ = tls.write_all(&bytes()).await;
             let _ = tls.shutdown().await;
         }
         Script::SilenceAfterRequest => std::future::pending().await,
@@ -193,7 +201,12 @@ async fn silence_after_the_request_proves_nothing() {
 #[tokio::test]
 async fn what_is_not_http_proves_nothing() {
     let report = probe(Script::Answer("SSH-2.0-OpenSSH_9.2\r\n")).await;
-    assert_seen(&report, Inconclusive, Tier::ClientCertificate, "no HTTP");
+    assert_seen(
+        &report,
+        Inconclusive,
+        Tier::ClientCertificate,
+        "read as HTTP/1.1",
+    );
 }
 
 #[tokio::test]

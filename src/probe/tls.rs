@@ -8,6 +8,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use jiff::Timestamp;
 use rustls::{
     ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
     client::{
@@ -27,6 +28,7 @@ use super::{
     },
     request::{ClientIdentity, ProbeRequest, TlsParity},
     server_chain,
+    shown::Shown,
 };
 use crate::model::one_line;
 
@@ -48,6 +50,7 @@ pub(super) struct Stance {
     versions: &'static [&'static rustls::SupportedProtocolVersion],
     verifier: Arc<WebPkiServerVerifier>,
     at: UnixTime,
+    instant: Timestamp,
 }
 
 impl Stance {
@@ -85,6 +88,7 @@ impl Stance {
             versions,
             verifier,
             at: UnixTime::since_unix_epoch(std::time::Duration::from_secs(seconds)),
+            instant: request.at,
         })
     }
 
@@ -105,6 +109,9 @@ impl Stance {
                 record: record.clone(),
             }))
             .with_client_cert_resolver(Arc::new(RecordingResolver {
+                shown: key
+                    .as_ref()
+                    .and_then(|k| Shown::read(&k.cert, self.instant)),
                 key,
                 record: record.clone(),
             }));
@@ -141,12 +148,16 @@ pub(super) struct Record(Mutex<Seen>);
 /// The contents of a [`Record`].
 #[derive(Clone, Debug, Default)]
 pub(super) struct Seen {
+    /// By which kinds of key signatures are taken.
+    pub(super) takes: Vec<&'static str>,
     /// The chain that was sent, leaf first, as far as it can be read.
     pub(super) chain: Vec<ServerCertificate>,
     /// Whether it was found good; `None` when it was not judged.
     pub(super) verified: Option<bool>,
     /// The CertificateRequest and our answer.
     pub(super) request: Option<CertificateRequest>,
+    /// What went out in answer.
+    pub(super) shown: Option<Shown>,
 }
 
 impl Record {
@@ -215,10 +226,37 @@ impl ServerCertVerifier for RecordingVerifier {
     }
 }
 
+/// The kinds of key that make these signatures, each once, in the order of preference.
+fn kinds_of_key(schemes: &[SignatureScheme]) -> Vec<&'static str> {
+    use SignatureScheme as S;
+    let mut kinds = Vec::new();
+    for scheme in schemes {
+        let kind = match scheme {
+            S::RSA_PKCS1_SHA256
+            | S::RSA_PKCS1_SHA384
+            | S::RSA_PKCS1_SHA512
+            | S::RSA_PSS_SHA256
+            | S::RSA_PSS_SHA384
+            | S::RSA_PSS_SHA512 => "RSA",
+            S::ECDSA_NISTP256_SHA256 => "ECDSA P-256",
+            S::ECDSA_NISTP384_SHA384 => "ECDSA P-384",
+            S::ECDSA_NISTP521_SHA512 => "ECDSA P-521",
+            S::ED25519 => "Ed25519",
+            // Nobody should be issued a key for the others.
+            _ => continue,
+        };
+        if !kinds.contains(&kind) {
+            kinds.push(kind);
+        }
+    }
+    kinds
+}
+
 /// Is asked only when a CertificateRequest came: that is how we know of it.
 #[derive(Debug)]
 struct RecordingResolver {
     key: Option<Arc<CertifiedKey>>,
+    shown: Option<Shown>,
     record: Arc<Record>,
 }
 
@@ -236,10 +274,14 @@ impl ResolvesClientCert for RecordingResolver {
             Some(_) => CertificateAnswer::Sent,
         };
         self.record.with(|seen| {
+            seen.takes = kinds_of_key(schemes);
             seen.request = Some(CertificateRequest {
                 hints: root_hint_subjects.len(),
                 answer,
             });
+            if answer == CertificateAnswer::Sent {
+                seen.shown.clone_from(&self.shown);
+            }
         });
         self.key
             .clone()

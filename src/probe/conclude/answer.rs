@@ -6,7 +6,7 @@ use super::{
         observation::{CertificateAnswer, Conversation, Presented, Reply},
         remedy::Matter,
     },
-    Conclusion, no_fitting_scheme,
+    Conclusion, no_fitting_scheme, of_shown, refusal_matter,
 };
 use crate::model::{Tier, Verdict};
 
@@ -17,7 +17,12 @@ pub(super) fn answered(seen: &Conversation, presented: Presented, reply: &Reply)
     match seen.request.map(|r| r.answer) {
         None => not_asked(&answer, status),
         Some(CertificateAnswer::NoFittingScheme) => {
-            no_fitting_scheme(&format!("the answer was {status}"))
+            let then = if matches!(answer, Answer::Jira { .. }) {
+                format!("Jira answered all the same ({status}): the gateway lets anybody in")
+            } else {
+                format!("the answer was {status}")
+            };
+            no_fitting_scheme(seen, &then)
         }
         Some(CertificateAnswer::Nothing) if matches!(answer, Answer::Jira { .. }) => {
             Conclusion::new(
@@ -29,7 +34,7 @@ pub(super) fn answered(seen: &Conversation, presented: Presented, reply: &Reply)
                 ),
             )
         }
-        Some(_) => judged(answer, presented, status),
+        Some(_) => judged(seen, answer, presented, status),
     }
 }
 
@@ -65,14 +70,9 @@ fn not_asked(answer: &Answer, status: u16) -> Conclusion {
 }
 
 /// A certificate was asked for, and answered as `presented` says.
-fn judged(answer: Answer, presented: Presented, status: u16) -> Conclusion {
+fn judged(seen: &Conversation, answer: Answer, presented: Presented, status: u16) -> Conclusion {
     use Verdict::{Inconclusive, Rejected};
-    let nothing = presented == Presented::Nothing;
-    let trust = if nothing {
-        Matter::Present
-    } else {
-        Matter::Trust
-    };
+    let refusal = refusal_matter(seen, presented, None);
     match answer {
         Answer::Jira {
             stripped,
@@ -96,15 +96,16 @@ fn judged(answer: Answer, presented: Presented, status: u16) -> Conclusion {
         Answer::CertificateRefused { said } => Conclusion::new(
             Rejected,
             Tier::ClientCertificate,
-            trust,
-            format!("refused with {status}: {said}"),
+            refusal,
+            format!("refused with {status}: {said}{}", of_shown(seen)),
         ),
         Answer::Forbidden => Conclusion::new(
             Rejected,
             Tier::Gateway,
-            trust,
+            refusal,
             format!(
-                "the gateway, not Jira, answered {status} to what was presented: an access rule on the certificate, most likely"
+                "the gateway, not Jira, answered {status} to what was presented: an access rule on the certificate, most likely{}",
+                of_shown(seen)
             ),
         ),
         Answer::SecondAuthentication { challenge } => Conclusion::new(

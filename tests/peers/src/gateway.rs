@@ -63,10 +63,22 @@ impl Clients {
     }
 }
 
+/// When a gateway that asks for a certificate asks, and whether it insists.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Demand {
+    /// In the handshake, and lets nobody in without.
+    #[default]
+    Required,
+    /// In the handshake, and lets in who has none.
+    Optional,
+    /// After the request was read (Apache only).
+    Late,
+}
+
 /// What stands behind a gateway.
 #[derive(Clone, Debug, Default)]
 pub enum Upstream {
-    /// A built-in stand-in that answers as Jira does to whom is not logged in.
+    /// A built-in stand-in (nginx, HAProxy and `s_server` only) that answers as Jira does to whom is not logged in.
     #[default]
     JiraStandIn,
     /// A server that speaks HTTP/1.1 without TLS.
@@ -82,6 +94,17 @@ pub struct Gateway {
     pub tls: TlsVersions,
     /// Whom it lets in.
     pub clients: Clients,
+    /// When it asks, and whether it insists.
+    pub demand: Demand,
+    /// Revocation lists of the clients' authorities, PEM; `None` to look at none.
+    pub revocation: Option<String>,
+    /// The suites of TLS 1.2 that it takes, in OpenSSL's spelling (`s_server` only); `None` for its own choice.
+    pub suites: Option<&'static str>,
+    /// The signatures that it takes from clients, in OpenSSL's spelling (`RSA+SHA256:RSA-PSS+SHA256`); `None`
+    /// for its own choice.
+    pub client_signatures: Option<&'static str>,
+    /// Whether it wants a password beside the certificate.
+    pub password: bool,
     /// The methods that `/rest/` takes; the others are answered with 403.
     pub methods: Vec<&'static str>,
     /// Whether sessions are resumed from the server's cache (by session ID, TLS 1.2).
@@ -93,6 +116,14 @@ pub struct Gateway {
 }
 
 impl Gateway {
+    /// Where requests go; panics for a peer that has no stand-in of its own.
+    pub(crate) fn upstream_address(&self) -> SocketAddr {
+        match self.upstream {
+            Upstream::At(address) => address,
+            Upstream::JiraStandIn => panic!("this peer needs an upstream: see `Backend`"),
+        }
+    }
+
     /// Speaks both versions of TLS, resumes sessions in every way, lets the four methods
     /// through to the Jira stand-in.
     pub fn new(server: &Identity, clients: Clients) -> Self {
@@ -100,6 +131,11 @@ impl Gateway {
             server_pem: server.bundle_pem(),
             tls: TlsVersions::default(),
             clients,
+            demand: Demand::default(),
+            revocation: None,
+            suites: None,
+            client_signatures: None,
+            password: false,
             methods: vec!["GET", "POST", "PUT", "DELETE"],
             session_cache: true,
             session_tickets: true,

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::gateway::{Clients, Gateway, TlsVersions, Upstream};
+use crate::gateway::{Clients, Demand, Gateway, TlsVersions, Upstream};
 use crate::process::{Port, Process, find_program, write_file};
 use crate::standin;
 
@@ -36,6 +36,9 @@ impl Haproxy {
         // at all; its own certificate is as good as any, for the verdict is ignored.
         let anchors = gateway.clients.anchors().unwrap_or(&gateway.server_pem);
         write_file(&directory.path().join("anchors.pem"), anchors);
+        if let Some(lists) = &gateway.revocation {
+            write_file(&directory.path().join("revocation.pem"), lists);
+        }
         let config = directory.path().join(CONFIG);
         write_file(&config, render(directory.path(), gateway, &port));
         let mut process = Process::spawn(
@@ -71,6 +74,13 @@ fn render(directory: &Path, gateway: &Gateway, port: &Port) -> String {
          frontend gateway\n",
     );
     let _ = writeln!(config, "  {}", bind(directory, gateway, port));
+    let users = if gateway.password {
+        // Nobody is in the list, so nobody has the password.
+        config.push_str("  http-request auth realm gateway unless { http_auth(people) }\n");
+        "userlist people\n"
+    } else {
+        ""
+    };
     config.push_str(
         "  http-after-response set-header X-Peer-Fingerprint %[ssl_c_der,sha2(256),hex]\n  \
          http-after-response set-header X-Peer-Resumed %[ssl_fc_is_resumed]\n",
@@ -97,7 +107,7 @@ fn render(directory: &Path, gateway: &Gateway, port: &Port) -> String {
             );
         }
     }
-    config
+    config + users
 }
 
 fn bind(directory: &Path, gateway: &Gateway, port: &Port) -> String {
@@ -114,7 +124,12 @@ fn bind(directory: &Path, gateway: &Gateway, port: &Port) -> String {
     match gateway.clients {
         Clients::Anybody => {}
         Clients::Anchored(_) | Clients::AnchoredAndPinned { .. } => {
-            let _ = write!(bind, " ca-file {dir}/anchors.pem verify required");
+            let verify = match gateway.demand {
+                Demand::Required => "required",
+                Demand::Optional => "optional",
+                Demand::Late => panic!("HAProxy asks in the handshake or not at all"),
+            };
+            let _ = write!(bind, " ca-file {dir}/anchors.pem verify {verify}");
         }
         Clients::Pinned(_) => {
             let _ = write!(
@@ -123,6 +138,13 @@ fn bind(directory: &Path, gateway: &Gateway, port: &Port) -> String {
             );
         }
     }
+    if gateway.revocation.is_some() {
+        let _ = write!(bind, " crl-file {dir}/revocation.pem");
+    }
+    assert!(
+        gateway.client_signatures.is_none(),
+        "HAProxy cannot choose the signatures of clients before 2.8"
+    );
     bind
 }
 

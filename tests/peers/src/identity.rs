@@ -15,6 +15,20 @@ impl Identity {
         Self { chain, key }
     }
 
+    /// The same without the certificates above its own, as a careless administrator presents it.
+    #[must_use]
+    pub fn without_intermediates(mut self) -> Self {
+        self.chain.truncate(1);
+        self
+    }
+
+    /// The serial number, as the DER has it (RFC 5280 §4.1.2.2).
+    pub fn serial(&self) -> &[u8] {
+        // Certificate, TBSCertificate and, since they are of version 3, its explicit version.
+        let inside = contents(contents(self.chain[0].der()));
+        contents(&inside[5..])
+    }
+
     /// The certificate of the key alone, PEM.
     pub fn certificate_pem(&self) -> String {
         self.chain[0].pem()
@@ -76,4 +90,17 @@ impl Identity {
     fn fingerprint(&self, algorithm: &'static digest::Algorithm) -> String {
         hex::encode(digest::digest(algorithm, self.chain[0].der()))
     }
+}
+
+/// What stands in the DER element at the beginning of `der` (X.690 §8.1).
+fn contents(der: &[u8]) -> &[u8] {
+    let (header, length) = match usize::from(der[1]) {
+        short @ ..0x80 => (2, short),
+        long => {
+            let octets = &der[2..2 + (long - 0x80)];
+            let length = octets.iter().fold(0, |all, &o| all << 8 | usize::from(o));
+            (2 + octets.len(), length)
+        }
+    };
+    &der[header..header + length]
 }

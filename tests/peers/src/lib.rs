@@ -13,8 +13,13 @@
 #![allow(clippy::missing_panics_doc)]
 
 pub mod age;
+mod apache;
+mod backend;
+mod caddy;
+mod envoy;
 mod gateway;
 mod haproxy;
+mod hitch;
 mod identity;
 mod jira;
 mod nginx;
@@ -26,12 +31,18 @@ mod postgres;
 mod process;
 mod softhsm;
 mod standin;
+mod stunnel;
 
 pub mod openssl;
 pub mod whole;
 
-pub use gateway::{Clients, Gateway, TlsVersions, Upstream};
+pub use apache::Apache;
+pub use backend::Backend;
+pub use caddy::Caddy;
+pub use envoy::Envoy;
+pub use gateway::{Clients, Demand, Gateway, TlsVersions, Upstream};
 pub use haproxy::Haproxy;
+pub use hitch::Hitch;
 pub use identity::Identity;
 pub use jira::JiraStandIn;
 pub use nginx::{LogEntry, Nginx};
@@ -42,3 +53,4 @@ pub use postfix::{Postfix, SmtpTls};
 pub use postgres::{DATABASE, PASSWORD, Postgres, ROLE, SharedPostgres};
 pub use process::{Port, eventually};
 pub use softhsm::SoftHsm;
+pub use stunnel::Stunnel;

@@ -4,8 +4,9 @@
 //! expired has been for years, so no test depends on when it runs.
 
 use rcgen::{
-    BasicConstraints, Certificate, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa,
-    Issuer, KeyPair, KeyUsagePurpose, SanType, date_time_ymd,
+    BasicConstraints, Certificate, CertificateParams, CertificateRevocationListParams, DnType,
+    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose,
+    RevokedCertParams, SanType, SerialNumber, date_time_ymd,
 };
 
 use crate::identity::Identity;
@@ -18,6 +19,8 @@ pub enum Algorithm {
     EcdsaP256,
     /// RSA with a modulus of 2048 bits.
     Rsa2048,
+    /// Ed25519 (RFC 8410).
+    Ed25519,
 }
 
 impl Algorithm {
@@ -25,6 +28,7 @@ impl Algorithm {
         let algorithm = match self {
             Self::EcdsaP256 => &rcgen::PKCS_ECDSA_P256_SHA256,
             Self::Rsa2048 => &rcgen::PKCS_RSA_SHA256,
+            Self::Ed25519 => &rcgen::PKCS_ED25519,
         };
         KeyPair::generate_for(algorithm).expect("a key can be generated")
     }
@@ -37,6 +41,10 @@ pub enum Purpose {
     Client,
     /// serverAuth: a server's, or a client's that lost its clientAuth.
     Server,
+    /// clientAuth and serverAuth, as public authorities issued until lately.
+    ClientAndServer,
+    /// No extended key usage at all: for everything.
+    Unstated,
     /// emailProtection, with the first name as mail address.
     Email,
 }
@@ -54,12 +62,16 @@ pub enum Validity {
 }
 
 impl Validity {
-    fn apply(self, params: &mut CertificateParams) {
-        let (from, until) = match self {
+    fn years(self) -> (i32, i32) {
+        match self {
             Self::Valid => (2020, 2049),
             Self::Expired => (2020, 2021),
             Self::NotYet => (2048, 2049),
-        };
+        }
+    }
+
+    fn apply(self, params: &mut CertificateParams) {
+        let (from, until) = self.years();
         params.not_before = date_time_ymd(from, 1, 1);
         params.not_after = date_time_ymd(until, 1, 1);
     }
@@ -77,6 +89,8 @@ pub struct Request {
     pub validity: Validity,
     /// The key.
     pub algorithm: Algorithm,
+    /// Whether it calls itself an authority (RFC 5280 §4.2.1.9).
+    pub authority: bool,
 }
 
 impl Request {
@@ -87,6 +101,7 @@ impl Request {
             purpose,
             validity: Validity::default(),
             algorithm: Algorithm::default(),
+            authority: false,
         }
     }
 
@@ -119,16 +134,28 @@ impl Request {
         params
             .distinguished_name
             .push(DnType::CommonName, self.names[0].as_str());
-        params.is_ca = IsCa::ExplicitNoCa;
+        params.is_ca = if self.authority {
+            IsCa::Ca(BasicConstraints::Unconstrained)
+        } else {
+            IsCa::ExplicitNoCa
+        };
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        if self.authority {
+            params.key_usages.push(KeyUsagePurpose::KeyCertSign);
+        }
         if self.algorithm == Algorithm::Rsa2048 {
             params.key_usages.push(KeyUsagePurpose::KeyEncipherment);
         }
-        params.extended_key_usages = vec![match self.purpose {
-            Purpose::Client => ExtendedKeyUsagePurpose::ClientAuth,
-            Purpose::Server => ExtendedKeyUsagePurpose::ServerAuth,
-            Purpose::Email => ExtendedKeyUsagePurpose::EmailProtection,
-        }];
+        params.extended_key_usages = match self.purpose {
+            Purpose::Client => vec![ExtendedKeyUsagePurpose::ClientAuth],
+            Purpose::Server => vec![ExtendedKeyUsagePurpose::ServerAuth],
+            Purpose::ClientAndServer => vec![
+                ExtendedKeyUsagePurpose::ClientAuth,
+                ExtendedKeyUsagePurpose::ServerAuth,
+            ],
+            Purpose::Unstated => vec![],
+            Purpose::Email => vec![ExtendedKeyUsagePurpose::EmailProtection],
+        };
         params.use_authority_key_identifier_extension = true;
         self.validity.apply(&mut params);
         params
@@ -223,6 +250,31 @@ impl Authority {
             .expect("the request is well-formed");
         let chain = std::iter::once(certificate).chain(self.intermediates.iter().cloned());
         Identity::new(chain.collect(), key)
+    }
+
+    /// A list of what this authority revoked (RFC 5280 §5), PEM, of which the next is due when `validity`
+    /// is over.
+    pub fn revocation_list(&self, revoked: &[&Identity], validity: Validity) -> String {
+        let (from, until) = validity.years();
+        CertificateRevocationListParams {
+            this_update: date_time_ymd(from, 1, 1),
+            next_update: date_time_ymd(until, 1, 1),
+            crl_number: SerialNumber::from(1u64),
+            issuing_distribution_point: None,
+            revoked_certs: revoked
+                .iter()
+                .map(|identity| RevokedCertParams {
+                    serial_number: SerialNumber::from_slice(identity.serial()),
+                    revocation_time: date_time_ymd(from, 1, 1),
+                    reason_code: None,
+                    invalidity_date: None,
+                })
+                .collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        }
+        .signed_by(&self.issuer)
+        .and_then(|list| list.pem())
+        .expect("a revocation list is well-formed")
     }
 
     /// A good client certificate with an ECDSA key.

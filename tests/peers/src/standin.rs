@@ -15,3 +15,12 @@ pub(crate) const NOT_FOUND: &str = r#"{"errorMessages":["Not found."],"errors":{
 
 /// The node of the cluster that answers (`X-ANODEID`).
 pub(crate) const NODE: &str = "node1";
+
+/// A whole answer to `GET /rest/api/2/serverInfo`, for a server that sends files as they are.
+pub(crate) fn server_info() -> String {
+    format!(
+        "HTTP/1.1 200 OK\r\nX-AREQUESTID: 600x1x1\r\nX-ANODEID: {NODE}\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\nConnection: close\r\n\r\n{SERVER_INFO}",
+        SERVER_INFO.len()
+    )
+}

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use crate::gateway::{Clients, Gateway, TlsVersions, Upstream};
+use crate::gateway::{Clients, Demand, Gateway, TlsVersions, Upstream};
 use crate::process::{Port, write_file};
 use crate::standin;
 
@@ -20,6 +20,11 @@ pub(super) fn write(directory: &Path, gateway: &Gateway, port: &Port, revision: 
     write_file(&directory.join("server.pem"), &gateway.server_pem);
     if let Some(anchors) = gateway.clients.anchors() {
         write_file(&directory.join("anchors.pem"), anchors);
+    }
+    // Nobody is in the list, so nobody has the password.
+    write_file(&directory.join("users"), "");
+    if let Some(lists) = &gateway.revocation {
+        write_file(&directory.join("revocation.pem"), lists);
     }
     write_file(
         &directory.join(CONFIG),
@@ -63,7 +68,7 @@ http {{
     proxy_set_header Host $host;
     location / {{ proxy_pass {upstream}; }}
     location /rest/ {{
-      limit_except {methods} {{ deny all; }}
+{password}      limit_except {methods} {{ deny all; }}
       proxy_pass {upstream};
     }}
   }}
@@ -88,7 +93,12 @@ http {{
             "off"
         },
         tickets = if gateway.session_tickets { "on" } else { "off" },
-        clients = clients(&gateway.clients, directory),
+        clients = clients(gateway, directory),
+        password = if gateway.password {
+            format!("      auth_basic gateway;\n      auth_basic_user_file {dir}/users;\n")
+        } else {
+            String::new()
+        },
         methods = gateway.methods.join(" "),
         jira = jira(directory),
     )
@@ -107,17 +117,31 @@ fn pin_map(clients: &Clients) -> String {
     map + "  }\n"
 }
 
-fn clients(clients: &Clients, directory: &Path) -> String {
-    let mut lines = match clients {
+fn clients(gateway: &Gateway, directory: &Path) -> String {
+    let dir = directory.display();
+    let mut lines = match &gateway.clients {
         Clients::Anybody => return String::new(),
         Clients::Pinned(_) => String::from("    ssl_verify_client optional_no_ca;\n"),
         Clients::Anchored(_) | Clients::AnchoredAndPinned { .. } => format!(
-            "    ssl_client_certificate {}/anchors.pem;\n    ssl_verify_client on;\n",
-            directory.display()
+            "    ssl_client_certificate {dir}/anchors.pem;\n    ssl_verify_client {};\n",
+            match gateway.demand {
+                Demand::Required => "on",
+                Demand::Optional => "optional",
+                Demand::Late => panic!("nginx asks in the handshake or not at all"),
+            }
         ),
     };
+    if gateway.revocation.is_some() {
+        let _ = writeln!(lines, "    ssl_crl {dir}/revocation.pem;");
+    }
+    if let Some(signatures) = gateway.client_signatures {
+        let _ = writeln!(
+            lines,
+            "    ssl_conf_command ClientSignatureAlgorithms {signatures};"
+        );
+    }
     lines.push_str("    ssl_verify_depth 3;\n");
-    if clients.pins().is_some() {
+    if gateway.clients.pins().is_some() {
         lines.push_str("    if ($pinned = 0) { return 403; }\n");
     }
     lines

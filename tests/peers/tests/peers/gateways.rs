@@ -4,8 +4,8 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 
 use countersign_peers::{
-    Clients, Gateway, Haproxy, Nginx, OpensslServer, Purpose, Request, TlsVersions, Upstream,
-    Validity,
+    Apache, Clients, Gateway, Haproxy, Hitch, JiraStandIn, Nginx, OpensslServer, Purpose, Request,
+    Stunnel, TlsVersions, Upstream, Validity,
 };
 
 use crate::tools::{curl, status};
@@ -274,4 +274,62 @@ fn requests_are_forwarded_to_a_server_of_ones_own() {
         assert_eq!(world.get(addr, &client), 418);
     }
     server.join().expect("both requests came");
+}
+
+#[test]
+fn apache_stunnel_and_hitch_let_in_the_certified_and_refuse_strangers_by_an_alert() {
+    let world = world();
+    let jira = JiraStandIn::start();
+    let gateway = Gateway {
+        upstream: Upstream::At(jira.addr()),
+        ..world.anchored()
+    };
+    let (apache, stunnel, hitch) = (
+        Apache::start(&gateway),
+        Stunnel::start(&gateway),
+        Hitch::start(&gateway),
+    );
+    let good = world.clients.client("good");
+    let stranger = Request::new(Purpose::Client, "client").self_signed();
+    for addr in [apache.addr(), stunnel.addr(), hitch.addr()] {
+        assert_eq!(world.get(addr, &good), 200);
+        let refusal = curl(
+            addr,
+            &world.servers.pem(),
+            Some(&stranger),
+            SERVER_INFO,
+            &[],
+        );
+        assert!(refusal.is_err(), "{refusal:?}");
+    }
+}
+
+#[test]
+fn a_revoked_certificate_is_refused_and_the_others_are_not() {
+    let world = world();
+    let (good, revoked) = (
+        world.clients.client("good"),
+        world.clients.client("revoked"),
+    );
+    let jira = JiraStandIn::start();
+    let gateway = Gateway {
+        revocation: Some(world.clients.revocation_list(&[&revoked], Validity::Valid)),
+        upstream: Upstream::At(jira.addr()),
+        ..world.anchored()
+    };
+    let nginx = Nginx::start(gateway.clone());
+    let (haproxy, apache) = (Haproxy::start(&gateway), Apache::start(&gateway));
+    let (stunnel, openssl) = (Stunnel::start(&gateway), OpensslServer::start(&gateway));
+    assert_eq!(world.get(nginx.addr(), &revoked), 400);
+    assert_eq!(world.get(nginx.addr(), &good), 200);
+    for addr in [
+        haproxy.addr(),
+        apache.addr(),
+        stunnel.addr(),
+        openssl.addr(),
+    ] {
+        assert_eq!(world.get(addr, &good), 200);
+        let refusal = curl(addr, &world.servers.pem(), Some(&revoked), SERVER_INFO, &[]);
+        assert!(refusal.is_err(), "{refusal:?}");
+    }
 }
