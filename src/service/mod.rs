@@ -15,6 +15,7 @@ mod keyring;
 mod ledger;
 mod opening;
 mod outlook;
+mod probe_history;
 mod probing;
 mod reinstate;
 mod request;
@@ -42,6 +43,7 @@ pub use keyring::{
     CostView, KeyringReply, KeyringRequest, RekeyState, RekeyView, SlotChanged, SlotView,
     SlotsView, TokenView,
 };
+pub use probe_history::{DestinationHistoryView, ProbeHistoryView};
 pub use request::{GenerationSlot, IdentityAdd, IdentityAdopt, Reply, Request, Statement};
 pub use standing::{LeaderView, Standing, StandingView};
 pub use status::Advanced;
@@ -294,6 +296,10 @@ impl Service {
                 schema: 1,
                 mails: self.inbox()?,
             },
+            Request::ProbeHistory {
+                identity,
+                destination,
+            } => Reply::ProbeHistory(self.probe_history(&identity, destination.as_ref())?),
             Request::Probe {
                 identity,
                 destination,

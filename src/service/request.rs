@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::audit::{AuditReply, AuditRequest};
+use super::probe_history::ProbeHistoryView;
 use super::standing::StandingView;
 use super::views::{
     AdoptedView, IdentityView, InboxView, LetterView, PemView, RenewView, RotationView, StatusView,
@@ -161,6 +162,10 @@ pub enum Request {
         mail: Vec<u8>,
     },
     ExchangeStatus,
+    ProbeHistory {
+        identity: IdentityName,
+        destination: Option<Destination>,
+    },
     Probe {
         identity: IdentityName,
         destination: Destination,
@@ -197,6 +202,7 @@ impl Request {
             Self::ExchangeReceive { .. } => "exchange-receive",
             Self::ExchangeStatus => "exchange-status",
             Self::Probe { .. } => "probe",
+            Self::ProbeHistory { .. } => "probe-history",
         }
     }
 
@@ -261,6 +267,7 @@ impl Request {
                 | Self::RotationShow { .. }
                 | Self::ExchangeStatus
                 | Self::Probe { .. }
+                | Self::ProbeHistory { .. }
         )
     }
 }
@@ -289,6 +296,7 @@ pub enum Reply {
         mails: Vec<InboxView>,
     },
     Pem(PemView),
+    ProbeHistory(ProbeHistoryView),
     Probe {
         schema: u32,
         #[serde(flatten)]

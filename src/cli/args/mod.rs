@@ -4,6 +4,7 @@ mod audit;
 mod backup;
 mod identity;
 mod inspect;
+mod probe;
 mod store;
 mod token;
 
@@ -15,6 +16,7 @@ pub(super) use audit::{AuditCommand, AuditVerify};
 pub(super) use backup::{AcceptRollback, BackupCommand, OpenBackup, StoreBackup, StoreRestore};
 pub(super) use identity::{IdentityAdoptArguments, IdentityCommand};
 pub(super) use inspect::KeyFiles;
+pub(super) use probe::{LooseFiles, Offer, ProbeArguments, ProbeQuestion, Target as ProbeTarget};
 pub(super) use store::{Engine, SecretSource, SlotCommand, SlotSecret, StoreCommand, StoreInit};
 pub(super) use token::{TokenPin, TokenSecret};
 
@@ -81,16 +83,7 @@ pub enum Command {
     Audit(AuditCommand),
     /// Ask a partner's gateway on the wire. Moves nothing; exits with 0 when the certificate is accepted.
     #[command(after_help = HELP)]
-    Probe {
-        /// Which identity.
-        identity: IdentityName,
-        /// Where: `partner/test` or `partner/production`.
-        #[arg(long, short)]
-        destination: Destination,
-        /// Which of its generations.
-        #[arg(long, short, value_enum, default_value_t = Slot::Current)]
-        generation: Slot,
-    },
+    Probe(ProbeArguments),
     /// How everything stands: identities, what each waits for, connectors, faults.
     #[command(after_help = HELP)]
     Status,

@@ -5,9 +5,13 @@ pub(super) mod audit;
 mod inspect;
 mod keyring;
 mod probe;
+mod probe_page;
+
+mod standing;
 
 pub(super) use inspect::inspection;
-mod standing;
+pub(super) use probe::{changes as probe_changes, colours, report as probe_report};
+pub(super) use probe_page::page as probe_page;
 
 pub(super) use keyring::{keyring, slot_in_words};
 
@@ -39,6 +43,7 @@ pub(super) fn text(reply: &Reply, now: Timestamp) -> String {
         Reply::Received(view) => writeln!(out, "{}", view.judgement),
         Reply::Inbox { mails, .. } => inbox(&mut out, mails, now),
         Reply::Pem(view) => write!(out, "{}", view.pem),
+        Reply::ProbeHistory(view) => probe::history(&mut out, view),
         Reply::Probe { report, .. } => probe::probe(&mut out, report),
     };
     out
