@@ -5,6 +5,7 @@ mod audit;
 mod backup;
 mod connect;
 mod exit;
+mod gateway;
 mod generate;
 mod hardening;
 mod hint;
@@ -137,6 +138,7 @@ async fn run(terminal: Terminal, arguments: Arguments, locked: bool) -> Result<E
         }
         Command::Probe(arguments) => probe::run(output, &config, arguments).await,
         Command::Audit(command) => audit::run(output, &config, command).await,
+        Command::Gateway(command) => gateway::run(output, &config, command).await,
         command => {
             let request = requests::from_command(command, output)?;
             answer(output, &config, request).await

@@ -3,7 +3,7 @@
 use super::{LetterFacts, page::Page};
 use crate::{
     gateway::{Anchors, Order, Sheet, general_sheet, host_of, sheet},
-    model::{PinType, one_line},
+    model::one_line,
 };
 
 /// The steps for the gateway on file.
@@ -17,13 +17,6 @@ pub(super) fn install(page: &mut Page, facts: &LetterFacts) {
     }
     for limit in &sheet.limits {
         page.item("-", limit);
-    }
-    if facts.pin == PinType::Authority {
-        page.item(
-            "-",
-            "As you admit by authority and name instead of by fingerprint, only a new authority needs to be \
-             added: nothing else changes from one certificate to the next, as long as its name stays.",
-        );
     }
     page.blank();
     page.prose(&sheet.rule);

@@ -2,7 +2,7 @@
 
 use super::{
     order::{METHODS, Order},
-    sheet::{Sheet, Tried},
+    sheet::Sheet,
     spelling,
 };
 
@@ -23,7 +23,7 @@ pub(super) fn sheet(order: &Order<'_>) -> Sheet {
         .iter()
         .map(|path| path.trim_matches('/'))
         .collect();
-    let sheet = Sheet::new(order.product, Tried::Loaded)
+    let sheet = Sheet::new(order.product)
         .step(format!(
             "Save as /etc/apache2/countersign/clients.pem: {}.",
             order.anchors_in_words()

@@ -1,11 +1,7 @@
 //! AWS: a trust store in S3, for API Gateway's custom domains and for load balancers. Neither compares anything but
 //! the chain, so that something behind it has to.
 
-use super::{
-    order::Order,
-    sheet::{Sheet, Tried},
-    spelling,
-};
+use super::{order::Order, sheet::Sheet, spelling};
 
 pub(super) fn api_gateway(order: &Order<'_>) -> Sheet {
     let (field, words) = if order.pinned() {
@@ -37,7 +33,7 @@ pub(super) fn api_gateway(order: &Order<'_>) -> Sheet {
                  known = not quoted and len(names) == 1 and names[0] in KNOWN"
         }
     };
-    let sheet = Sheet::new(order.product, Tried::Checked)
+    let sheet = Sheet::new(order.product)
         .step(format!(
             "Into truststore.pem, with what is there already: {}.",
             order.anchors_in_words()
@@ -197,7 +193,7 @@ fn template(order: &Order<'_>) -> String {
 }
 
 pub(super) fn load_balancer(order: &Order<'_>) -> Sheet {
-    let sheet = Sheet::new(order.product, Tried::Checked)
+    let sheet = Sheet::new(order.product)
         .step(format!(
             "Into clients.pem, the bundle of the trust store, with what is there already: {}.",
             order.anchors_in_words()

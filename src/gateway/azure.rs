@@ -2,7 +2,7 @@
 
 use super::{
     order::{METHODS, Order},
-    sheet::{Sheet, Tried},
+    sheet::Sheet,
     spelling,
 };
 
@@ -24,7 +24,7 @@ pub(super) fn api_management(order: &Order<'_>) -> Sheet {
         .iter()
         .map(|word| format!("&quot;{word}&quot;"))
         .collect();
-    Sheet::new(order.product, Tried::Written)
+    Sheet::new(order.product)
         .step("On the custom domain: Negotiate client certificate = on.")
         .lines(
             "Into the inbound policy of the API; thumbprints are upper case, without colons and blanks:",
@@ -77,7 +77,7 @@ pub(super) fn application_gateway(order: &Order<'_>) -> Sheet {
         .iter()
         .map(|which| format!("${which}"))
         .collect();
-    Sheet::new(order.product, Tried::Written)
+    Sheet::new(order.product)
         .step(format!(
             "Upload as trusted client CA certificates: {}. Each file holds exactly one root with all of its \
              intermediates, so that every generation has a file of its own.",

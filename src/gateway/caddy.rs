@@ -2,7 +2,7 @@
 
 use super::{
     order::{METHODS, Order},
-    sheet::{Sheet, Tried},
+    sheet::Sheet,
     spelling,
 };
 
@@ -22,18 +22,27 @@ pub(super) fn sheet(order: &Order<'_>) -> Sheet {
         quoted.join(",\n    ")
     );
     let paths: Vec<_> = order.paths().iter().map(|p| format!("{p}*")).collect();
-    Sheet::new(order.product, Tried::Loaded)
+    Sheet::new(order.product)
         .step(format!(
-            "Save as /etc/caddy/countersign/clients.pem: {}.",
-            order.anchors_in_words()
+            "Save the root alone, out of {}, as /etc/caddy/countersign/anchor-new.pem{}. Of a file with several \
+             certificates, Caddy 2.6 reads the first and passes over the rest without a word.",
+            order.anchors_in_words(),
+            match order.present {
+                Some(_) => ", and the present generation's as anchor-present.pem beside it",
+                None => "",
+            }
         ))
         .lines(
             "Into the site's tls { } directive, beside its certificate:",
             "countersign-tls.caddy",
-            "client_auth {\n  \
-               mode require_and_verify\n  \
-               trusted_ca_cert_file /etc/caddy/countersign/clients.pem\n\
-             }",
+            format!(
+                "client_auth {{\n  \
+                   mode require_and_verify\n{}\n\
+                 }}",
+                order.each(|which, _| format!(
+                    "  trusted_ca_cert_file /etc/caddy/countersign/anchor-{which}.pem"
+                ))
+            ),
         )
         .lines(
             "Into the site, in the place of its reverse_proxy; `jira:8080` is your Jira:",

@@ -1,10 +1,6 @@
 //! Cloudflare: client certificates of authorities of one's own, enforced by a rule.
 
-use super::{
-    order::Order,
-    sheet::{Sheet, Tried},
-    spelling,
-};
+use super::{order::Order, sheet::Sheet, spelling};
 
 pub(super) fn sheet(order: &Order<'_>) -> Sheet {
     let (field, words) = if order.pinned() {
@@ -23,7 +19,7 @@ pub(super) fn sheet(order: &Order<'_>) -> Sheet {
         ("cert_subject_dn", subjects)
     };
     let quoted: Vec<_> = words.iter().map(|word| format!("\"{word}\"")).collect();
-    Sheet::new(order.product, Tried::Written)
+    Sheet::new(order.product)
         .step(format!(
             "Upload as a CA for client certificates, and associate it with the host name {}: {}.",
             order.host,

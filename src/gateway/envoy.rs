@@ -2,7 +2,7 @@
 
 use super::{
     order::{METHODS, Order},
-    sheet::{Sheet, Tried},
+    sheet::Sheet,
     spelling,
 };
 
@@ -38,7 +38,7 @@ pub(super) fn sheet(order: &Order<'_>) -> Sheet {
             )
         })
         .collect();
-    Sheet::new(order.product, Tried::Loaded)
+    Sheet::new(order.product)
         .step(format!(
             "Save as /etc/envoy/countersign/clients.pem: {}.",
             order.anchors_in_words()

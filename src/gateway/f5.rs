@@ -2,7 +2,7 @@
 
 use super::{
     order::{METHODS, Order},
-    sheet::{Sheet, Tried},
+    sheet::Sheet,
     spelling,
 };
 
@@ -30,12 +30,13 @@ pub(super) fn sheet(order: &Order<'_>) -> Sheet {
                foreach part [split $subject \",\"] {{\n    \
                  if {{ [lsearch -exact {{\n{}\n    }} [string trim $part]] >= 0 }} {{ set known 1 }}\n  \
                }}\n  \
-               if {{ $subject contains \"\\\\\" || $subject contains \"\\\"\" }} {{ set known 0 }}\n  \
+               if {{ [string first \"\\\\\" $subject] >= 0 }} {{ set known 0 }}\n  \
+               if {{ [string first \"\\\"\" $subject] >= 0 }} {{ set known 0 }}\n  \
                if {{ !$known }} {{ reject }}",
             names.join("\n")
         )
     };
-    Sheet::new(order.product, Tried::Written)
+    Sheet::new(order.product)
         .step(format!(
             "Import as the certificate bundle countersign-clients.crt: {}.",
             order.anchors_in_words()

@@ -2,12 +2,12 @@
 
 use super::{
     order::{METHODS, Order},
-    sheet::{Sheet, Tried},
+    sheet::Sheet,
     spelling,
 };
 
 pub(super) fn sheet(order: &Order<'_>) -> Sheet {
-    let mut sheet = Sheet::new(order.product, Tried::Loaded).step(format!(
+    let mut sheet = Sheet::new(order.product).step(format!(
         "Save as /etc/haproxy/jira/clients.pem: {}.",
         order.anchors_in_words()
     ));

@@ -2,27 +2,27 @@
 
 use super::{
     order::{METHODS, Order},
-    sheet::{Sheet, Tried},
+    sheet::Sheet,
     spelling,
 };
 
 pub(super) fn sheet(order: &Order<'_>) -> Sheet {
-    let (input, pattern) = if order.pinned() {
-        let serials = order.list("|", |c| spelling::grouped(&spelling::serial(c), "-"));
-        ("{CERT_SERIALNUMBER}", format!("^({serials})$"))
+    let conditions: Vec<_> = if order.pinned() {
+        order
+            .both()
+            .map(|(_, c)| spelling::grouped(&spelling::serial(c), "-"))
+            .map(|serial| condition("{CERT_SERIALNUMBER}", &format!("^{serial}$")))
+            .collect()
     } else {
-        let names: Vec<_> = order
+        // Windows quotes values that hold commas: nothing quoted may stand before the name.
+        order
             .names()
             .iter()
             .map(|name| name.replace('.', "[.]").replace('*', "[*]"))
-            .collect();
-        // Windows quotes values that hold commas: nothing quoted may stand before the name.
-        (
-            "{CERT_SUBJECT}",
-            format!("^([^&quot;]*, )?CN=({})(,|$)", names.join("|")),
-        )
+            .map(|name| condition("{CERT_SUBJECT}", &format!("^([^&quot;]*, )?CN={name}(,|$)")))
+            .collect()
     };
-    Sheet::new(order.product, Tried::Written)
+    Sheet::new(order.product)
         .step(format!(
             "Into the store of the machine: {}. Roots go to LocalMachine\\Root, and only self-signed ones may lie \
              there (otherwise everybody is refused with 403.16); intermediates go to LocalMachine\\CA.",
@@ -54,8 +54,7 @@ pub(super) fn sheet(order: &Order<'_>) -> Sheet {
                          <rule name=\"countersign\" stopProcessing=\"true\">\n     \
                            <match url=\".*\" />\n     \
                            <conditions>\n      \
-                             <add input=\"{input}\" negate=\"true\"\n       \
-                               pattern=\n\"{pattern}\" />\n     \
+                             {}\n     \
                            </conditions>\n     \
                            <action type=\"CustomResponse\" statusCode=\"403\"\n      \
                              statusReason=\"Unknown certificate\" />\n    \
@@ -63,7 +62,8 @@ pub(super) fn sheet(order: &Order<'_>) -> Sheet {
                        </rules>\n  \
                      </rewrite>\n \
                    </system.webServer>\n\
-                 </configuration>"
+                 </configuration>",
+                conditions.join("\n      ")
             ),
         )
         .step(format!(
@@ -77,4 +77,9 @@ pub(super) fn sheet(order: &Order<'_>) -> Sheet {
              before you rely on it: the order of its bytes was not seen.",
         )
         .limit("Revocation is checked by default, and a list that cannot be fetched refuses everybody (403.13).")
+}
+
+/// Of the conditions of a rule all have to hold: whoever is none of these is refused.
+fn condition(input: &str, pattern: &str) -> String {
+    format!("<add input=\"{input}\" negate=\"true\"\n       pattern=\"{pattern}\" />")
 }

@@ -2,7 +2,7 @@
 
 use super::{
     order::{METHODS, Order},
-    sheet::{Sheet, Tried},
+    sheet::Sheet,
     spelling,
 };
 
@@ -25,7 +25,7 @@ pub(super) fn sheet(order: &Order<'_>) -> Sheet {
     };
     let paths: Vec<_> = order.paths().iter().map(|p| format!("\"{p}*\"")).collect();
     let methods: Vec<_> = METHODS.iter().map(|m| format!("\"{m}\"")).collect();
-    Sheet::new(order.product, Tried::Written)
+    Sheet::new(order.product)
         .step(format!(
             "Into the key ca.crt of the secret jira-credential-cacert, in the namespace of the gateway: {}.",
             order.anchors_in_words()

@@ -2,7 +2,7 @@
 
 use super::{
     order::{METHODS, Order},
-    sheet::{Sheet, Tried},
+    sheet::Sheet,
 };
 
 pub(super) fn sheet(order: &Order<'_>) -> Sheet {
@@ -16,7 +16,7 @@ pub(super) fn sheet(order: &Order<'_>) -> Sheet {
         .iter()
         .map(|path| format!("\"{path}\""))
         .collect();
-    Sheet::new(order.product, Tried::Written)
+    Sheet::new(order.product)
         .step(format!(
             "POST /ca_certificates, each certificate on its own; note the ids: {}.",
             order.anchors_in_words()

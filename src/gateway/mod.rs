@@ -52,6 +52,20 @@ pub fn general_sheet(order: &Order<'_>) -> Sheet {
     completed(order, other::sheet(order))
 }
 
+/// How far what is said of a product has been tried.
+pub const fn tried(product: Product) -> Tried {
+    match product {
+        Product::Apache
+        | Product::Caddy
+        | Product::Envoy
+        | Product::Haproxy
+        | Product::Nginx
+        | Product::Traefik => Tried::Loaded,
+        Product::ApigeeX | Product::AwsAlb | Product::AwsApiGateway => Tried::Checked,
+        _ => Tried::Written,
+    }
+}
+
 fn configuration(order: &Order<'_>) -> Sheet {
     match order.product {
         Product::Apache => apache::sheet(order),
@@ -87,6 +101,10 @@ fn completed(order: &Order<'_>, mut sheet: Sheet) -> Sheet {
             false => " (OAuth 1.0a would need /plugins/servlet/oauth/** as well)",
         }
     );
+    if !order.pinned() && sheet.bundle == Bundle::Authorities {
+        sheet.rule += " As it admits by authority and name, a later certificate of the same authority and name is no \
+                       work here.";
+    }
     sheet.overlap = order.present.map(|_| match order.until {
         Some(until) => format!(
             "Both certificates stay trusted until {} at the longest: then the present one ends by itself. Do not \

@@ -1,13 +1,10 @@
 //! Whatever else stands there: what is needed, in general words.
 
-use super::{
-    order::Order,
-    sheet::{Sheet, Tried},
-};
+use super::{order::Order, sheet::Sheet};
 use crate::model::{CertificateFacts, one_line};
 
 pub(super) fn sheet(order: &Order<'_>) -> Sheet {
-    let mut sheet = Sheet::new(order.product, Tried::Written).step(
+    let mut sheet = Sheet::new(order.product).step(
         "Have a client certificate required and verified in the first handshake, for the whole listener.",
     );
     if order.pinned() {

@@ -89,7 +89,7 @@ impl Tried {
 }
 
 impl Sheet {
-    pub(super) fn new(product: GatewayProduct, tried: Tried) -> Self {
+    pub(super) fn new(product: GatewayProduct) -> Self {
         Self {
             product,
             steps: Vec::new(),
@@ -97,7 +97,7 @@ impl Sheet {
             overlap: None,
             limits: Vec::new(),
             bundle: Bundle::Authorities,
-            tried,
+            tried: super::tried(product),
         }
     }
 

@@ -112,6 +112,8 @@ fn no_authority_is_trusted_without_a_fingerprint_or_a_name() {
         let mut by_name = order(product, &new, Some(&present));
         by_name.pin = PinType::Authority;
         let sheet = sheet(&by_name).unwrap();
+        let later = sheet.rule.contains("no work here");
+        assert_eq!(later, sheet.bundle == Bundle::Authorities, "{product}");
         if sheet.bundle == Bundle::Certificates {
             continue;
         }

@@ -3,7 +3,7 @@
 
 use super::{
     order::{METHODS, Order},
-    sheet::{Bundle, Sheet, Tried},
+    sheet::{Bundle, Sheet},
 };
 
 pub(super) fn sheet(order: &Order<'_>) -> Sheet {
@@ -14,7 +14,7 @@ pub(super) fn sheet(order: &Order<'_>) -> Sheet {
             .collect();
         format!("({})", words.join(" ||\n        "))
     };
-    let mut sheet = Sheet::new(order.product, Tried::Loaded);
+    let mut sheet = Sheet::new(order.product);
     sheet.bundle = Bundle::Certificates;
     sheet
         .step(format!(

@@ -84,7 +84,7 @@ const ALERTS: &[Alert] = &[
         45,
         "certificate_expired",
         "the certificate is not valid at this time",
-        "it has expired, the gateway's clock is wrong, its revocation list is out of date, or (in Go) it is not yet valid",
+        "it has expired, the gateway's clock is wrong, its revocation list is out of date, or (in Go and BoringSSL) it is not yet valid",
     ),
     judging(
         46,
@@ -178,6 +178,12 @@ const ALERTS: &[Alert] = &[
         "a difference between the two TLS stacks",
     ),
     judging(
+        114,
+        "bad_certificate_hash_value",
+        "the certificate is not one of those that are listed",
+        "Envoy sends it when neither verify_certificate_hash nor verify_certificate_spki names the certificate",
+    ),
+    judging(
         116,
         "certificate_required",
         "a client certificate is required",
@@ -191,7 +197,7 @@ const ALERTS: &[Alert] = &[
     ),
 ];
 
-/// Looks an alert up by its number; `None` for one that no RFC names.
+/// Looks an alert up by its number; `None` for one that is not in the table.
 pub(super) fn alert(code: u8) -> Option<&'static Alert> {
     ALERTS.iter().find(|a| a.code == code)
 }
@@ -210,7 +216,7 @@ pub(super) fn judges_certificate(code: u8) -> bool {
 pub(super) fn explained(code: u8) -> String {
     match alert(code) {
         Some(a) => format!("{}({}), {} ({})", a.name, a.code, a.meaning, a.hint),
-        None => format!("alert {code}, which no standard names"),
+        None => format!("alert {code}, of which we know no more"),
     }
 }
 
@@ -238,6 +244,7 @@ mod tests {
             (A::DecryptError, "decrypt_error"),
             (A::ProtocolVersion, "protocol_version"),
             (A::UnrecognisedName, "unrecognized_name"),
+            (A::BadCertificateHashValue, "bad_certificate_hash_value"),
             (A::CertificateRequired, "certificate_required"),
         ] {
             assert_eq!(super::name(u8::from(received)), name);
@@ -249,7 +256,7 @@ mod tests {
         for code in [10, 20, 22, 47, 50, 70, 71, 80, 112, 120, 200] {
             assert!(!judges_certificate(code), "{code}");
         }
-        for code in [40, 42, 43, 44, 45, 46, 48, 49, 51, 116] {
+        for code in [40, 42, 43, 44, 45, 46, 48, 49, 51, 114, 116] {
             assert!(judges_certificate(code), "{code}");
         }
     }

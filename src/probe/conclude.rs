@@ -189,7 +189,7 @@ fn alerted(seen: &Conversation, presented: Presented, code: u8, stage: Stage) ->
         };
     };
     if request.answer == CertificateAnswer::NoFittingScheme {
-        return no_fitting_scheme(&format!("then came {said}"));
+        return no_fitting_scheme(seen, &format!("then came {said}"));
     }
     if !alert::judges_certificate(code) {
         return Conclusion::new(
@@ -237,7 +237,7 @@ fn refusal_matter(seen: &Conversation, presented: Presented, alert: Option<u8>) 
     match (presented, alert) {
         (Presented::Nothing, _) => Matter::Present,
         // Not trusted and not let in: a certificate without fault would be refused as well.
-        (_, Some(48 | 49)) => Matter::Trust,
+        (_, Some(48 | 49 | 114)) => Matter::Trust,
         (_, Some(43 | 44 | 51)) => Matter::Certificate,
         _ if unfit => Matter::Certificate,
         (_, Some(45)) => Matter::Clock,
@@ -252,13 +252,17 @@ fn of_shown(seen: &Conversation) -> String {
         .map_or_else(String::new, |shown| format!("; {}", shown.clause()))
 }
 
-fn no_fitting_scheme(then: &str) -> Conclusion {
+fn no_fitting_scheme(seen: &Conversation, then: &str) -> Conclusion {
+    let takes = match seen.takes.as_slice() {
+        [] => String::new(),
+        kinds => format!(" ({} keys make them)", kinds.join(", ")),
+    };
     Conclusion::new(
         Verdict::Inconclusive,
         Tier::ClientCertificate,
         Matter::KeyType,
         format!(
-            "a certificate was asked for, but our key makes none of the signatures that the gateway takes, so none was sent; {then}"
+            "a certificate was asked for, but our key makes none of the signatures that the gateway takes{takes}, so none was sent; {then}"
         ),
     )
 }
@@ -275,7 +279,7 @@ fn cut(seen: &Conversation, presented: Presented, reset: bool, stage: Stage) -> 
             ),
         ),
         (_, Some(CertificateAnswer::NoFittingScheme)) => {
-            no_fitting_scheme(&format!("then the connection was {how}"))
+            no_fitting_scheme(seen, &format!("then the connection was {how}"))
         }
         (_, Some(CertificateAnswer::Nothing)) => Conclusion::new(
             Verdict::Rejected,

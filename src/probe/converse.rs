@@ -104,6 +104,7 @@ fn stage(record: &Record) -> Stage {
 fn seen(record: &Record, ending: Ending) -> Conversation {
     let seen = record.seen();
     Conversation {
+        takes: seen.takes,
         server_chain: seen.chain,
         server_verified: seen.verified == Some(true),
         request: seen.request,

@@ -169,6 +169,8 @@ impl Reply {
 /// One conversation with one address.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Conversation {
+    /// By which kinds of key the CertificateRequest takes signatures; empty when none was seen.
+    pub(super) takes: Vec<&'static str>,
     /// `TLSv1.2` or `TLSv1.3`.
     pub(super) tls_version: Option<String>,
     /// The suite's IANA name.
@@ -193,6 +195,7 @@ impl Conversation {
     /// One that ended before anything was said.
     pub(super) fn ended(ending: Ending) -> Self {
         Self {
+            takes: Vec::new(),
             tls_version: None,
             cipher_suite: None,
             server_chain: Vec::new(),

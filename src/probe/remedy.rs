@@ -108,7 +108,7 @@ impl Matter {
                 "set the gateway's clock, and renew the revocation lists that it reads: OpenSSL says of a list that is out of date what it says of a certificate"
             }
             Self::KeyType => {
-                "issue with another kind of key: ECDSA P-256 or RSA are taken nearly everywhere"
+                "issue with a kind of key that the gateway takes: RSA is taken everywhere, ECDSA P-256 nearly so"
             }
             Self::Present => "probe with an identity",
             Self::Strangers => {

@@ -79,3 +79,63 @@ impl Shown {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use countersign_peers::{Authority, Identity, Purpose, Request, Validity};
+
+    use super::*;
+
+    fn shown(identity: &Identity) -> Shown {
+        let chain: Vec<_> = identity
+            .chain_der()
+            .into_iter()
+            .map(CertificateDer::from)
+            .collect();
+        let at = "2026-11-25T00:00:00Z".parse().unwrap();
+        Shown::read(&chain, at).unwrap()
+    }
+
+    #[test]
+    fn what_everybody_can_see_of_a_leaf_is_seen() {
+        let root = Authority::root("root");
+        let seen = |purpose, validity| {
+            let mut request = Request::new(purpose, "connector.test");
+            request.validity = validity;
+            shown(&root.issue(&request)).unfit
+        };
+        assert_eq!(seen(Purpose::Client, Validity::Valid), None);
+        assert_eq!(seen(Purpose::ClientAndServer, Validity::Valid), None);
+        assert_eq!(seen(Purpose::Unstated, Validity::Valid), None);
+        for (purpose, validity, unfit) in [
+            (Purpose::Server, Validity::Valid, Unfit::NotForClients),
+            (Purpose::Client, Validity::Expired, Unfit::Expired),
+            (Purpose::Client, Validity::NotYet, Unfit::NotYetValid),
+        ] {
+            assert_eq!(seen(purpose, validity), Some(unfit));
+        }
+    }
+
+    #[test]
+    fn the_chain_is_told_by_what_stands_above_it() {
+        let root = Authority::root("root");
+        let issuing = root.intermediate("issuing CA");
+        let clause = |identity: &Identity| shown(identity).clause();
+        let whole = issuing.client("connector.test");
+        assert!(
+            clause(&whole)
+                .contains("one certificate above it, of which the last is issued by `CN=root`")
+        );
+        let alone = whole.without_intermediates();
+        assert!(clause(&alone).contains("sent alone, and is issued by `CN=issuing CA`"));
+        let own = Request::new(Purpose::Client, "connector.test").self_signed();
+        assert_eq!(clause(&own), "it is self-signed");
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_not_spoken_of() {
+        let junk = [CertificateDer::from(b"junk".to_vec())];
+        assert_eq!(Shown::read(&junk, Timestamp::UNIX_EPOCH), None);
+        assert_eq!(Shown::read(&[], Timestamp::UNIX_EPOCH), None);
+    }
+}

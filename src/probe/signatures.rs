@@ -56,7 +56,7 @@ const SIGNATURES: &[Signature] = &[
         &[400, 495],
         "the ssl certificate error",
         Refused(
-            "nginx's page says that the client certificate did not verify: its issuer is not trusted there, it is outside its validity, it is revoked, or it is not for clients",
+            "nginx's page says that the client certificate did not verify: its issuer is not trusted there, it is outside its validity, it is revoked or the list that would say so is out of date, or it is not for clients",
         ),
     ),
     body(

@@ -148,6 +148,8 @@ pub(super) struct Record(Mutex<Seen>);
 /// The contents of a [`Record`].
 #[derive(Clone, Debug, Default)]
 pub(super) struct Seen {
+    /// By which kinds of key signatures are taken.
+    pub(super) takes: Vec<&'static str>,
     /// The chain that was sent, leaf first, as far as it can be read.
     pub(super) chain: Vec<ServerCertificate>,
     /// Whether it was found good; `None` when it was not judged.
@@ -226,6 +228,32 @@ impl ServerCertVerifier for RecordingVerifier {
     }
 }
 
+/// The kinds of key that make these signatures, each once, in the order of preference.
+fn kinds_of_key(schemes: &[SignatureScheme]) -> Vec<&'static str> {
+    use SignatureScheme as S;
+    let mut kinds = Vec::new();
+    for scheme in schemes {
+        let kind = match scheme {
+            S::RSA_PKCS1_SHA256
+            | S::RSA_PKCS1_SHA384
+            | S::RSA_PKCS1_SHA512
+            | S::RSA_PSS_SHA256
+            | S::RSA_PSS_SHA384
+            | S::RSA_PSS_SHA512 => "RSA",
+            S::ECDSA_NISTP256_SHA256 => "ECDSA P-256",
+            S::ECDSA_NISTP384_SHA384 => "ECDSA P-384",
+            S::ECDSA_NISTP521_SHA512 => "ECDSA P-521",
+            S::ED25519 => "Ed25519",
+            // Nobody should be issued a key for the others.
+            _ => continue,
+        };
+        if !kinds.contains(&kind) {
+            kinds.push(kind);
+        }
+    }
+    kinds
+}
+
 /// Is asked only when a CertificateRequest came: that is how we know of it.
 #[derive(Debug)]
 struct RecordingResolver {
@@ -248,6 +276,7 @@ impl ResolvesClientCert for RecordingResolver {
             Some(_) => CertificateAnswer::Sent,
         };
         self.record.with(|seen| {
+            seen.takes = kinds_of_key(schemes);
             seen.request = Some(CertificateRequest {
                 hints: root_hint_subjects.len(),
                 answer,

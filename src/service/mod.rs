@@ -9,6 +9,7 @@ mod backup;
 mod deliveries;
 mod error;
 mod exchange;
+mod gateways;
 mod identities;
 mod issuers;
 mod keyring;
@@ -39,6 +40,10 @@ pub use audit::{AuditFilter, AuditPage, AuditReply, AuditRequest, AuditVerdict};
 pub use backup::{BackupRequest, BackupTo, BackupView};
 pub(crate) use error::chain as with_causes;
 pub use error::{ErrorKind, ServiceError};
+pub use gateways::{
+    Candidate, CandidateView, GatewayEntry, GatewayFile, GatewayList, GatewayOrder, GatewayView,
+    Surroundings, gateway_list, gateway_view,
+};
 pub use keyring::{
     CostView, KeyringReply, KeyringRequest, RekeyState, RekeyView, SlotChanged, SlotView,
     SlotsView, TokenView,
@@ -300,6 +305,7 @@ impl Service {
                 identity,
                 destination,
             } => Reply::ProbeHistory(self.probe_history(&identity, destination.as_ref())?),
+            Request::GatewayRender(wanted) => Reply::Gateway(Box::new(self.gateway(&wanted)?)),
             Request::Probe {
                 identity,
                 destination,

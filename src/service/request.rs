@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::audit::{AuditReply, AuditRequest};
+use super::gateways::{GatewayOrder, GatewayView};
 use super::probe_history::ProbeHistoryView;
 use super::standing::StandingView;
 use super::views::{
@@ -166,6 +167,7 @@ pub enum Request {
         identity: IdentityName,
         destination: Option<Destination>,
     },
+    GatewayRender(GatewayOrder),
     Probe {
         identity: IdentityName,
         destination: Destination,
@@ -201,6 +203,7 @@ impl Request {
             Self::ExchangeAcknowledge(_) => "exchange-acknowledge",
             Self::ExchangeReceive { .. } => "exchange-receive",
             Self::ExchangeStatus => "exchange-status",
+            Self::GatewayRender(_) => "gateway-render",
             Self::Probe { .. } => "probe",
             Self::ProbeHistory { .. } => "probe-history",
         }
@@ -266,6 +269,7 @@ impl Request {
                 | Self::SignerShow
                 | Self::RotationShow { .. }
                 | Self::ExchangeStatus
+                | Self::GatewayRender(_)
                 | Self::Probe { .. }
                 | Self::ProbeHistory { .. }
         )
@@ -297,6 +301,7 @@ pub enum Reply {
     },
     Pem(PemView),
     ProbeHistory(ProbeHistoryView),
+    Gateway(Box<GatewayView>),
     Probe {
         schema: u32,
         #[serde(flatten)]

@@ -124,3 +124,15 @@ mod audit_export;
 
 /// Secrets and names, searched for where they do not belong.
 mod leaks;
+
+/// What is rendered for gateways, loaded by them.
+mod gateway_pack;
+
+/// What is rendered for gateways that do not run here, before parsers.
+mod gateway_parsers;
+
+/// Rules that compare by themselves, run outside of their products.
+mod gateway_rules;
+
+/// `gateway render` and `gateway list`, as people run them.
+mod gateway_render;

@@ -2,6 +2,7 @@
 
 mod audit;
 mod backup;
+mod gateway;
 mod identity;
 mod inspect;
 mod probe;
@@ -14,6 +15,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(super) use audit::{AuditCommand, AuditVerify};
 pub(super) use backup::{AcceptRollback, BackupCommand, OpenBackup, StoreBackup, StoreRestore};
+pub(super) use gateway::{GatewayCommand, GatewayRender};
 pub(super) use identity::{IdentityAdoptArguments, IdentityCommand};
 pub(super) use inspect::KeyFiles;
 pub(super) use probe::{LooseFiles, Offer, ProbeArguments, ProbeQuestion, Target as ProbeTarget};
@@ -81,6 +83,9 @@ pub enum Command {
     /// Who did what, when, why, and on what evidence.
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// What to install at a partner's gateway, in the words and the syntax of its product.
+    #[command(subcommand)]
+    Gateway(GatewayCommand),
     /// Ask a partner's gateway on the wire. Moves nothing; exits with 0 when the certificate is accepted.
     #[command(after_help = HELP)]
     Probe(ProbeArguments),

@@ -2,6 +2,7 @@
 
 mod adopted;
 pub(super) mod audit;
+mod gateway;
 mod inspect;
 mod keyring;
 mod probe;
@@ -9,6 +10,7 @@ mod probe_page;
 
 mod standing;
 
+pub(super) use gateway::{gateway, gateway_list};
 pub(super) use inspect::inspection;
 pub(super) use probe::{changes as probe_changes, colours, report as probe_report};
 pub(super) use probe_page::page as probe_page;
@@ -44,6 +46,7 @@ pub(super) fn text(reply: &Reply, now: Timestamp) -> String {
         Reply::Inbox { mails, .. } => inbox(&mut out, mails, now),
         Reply::Pem(view) => write!(out, "{}", view.pem),
         Reply::ProbeHistory(view) => probe::history(&mut out, view),
+        Reply::Gateway(view) => write!(out, "{}", gateway(view)),
         Reply::Probe { report, .. } => probe::probe(&mut out, report),
     };
     out

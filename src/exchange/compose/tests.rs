@@ -156,9 +156,13 @@ fn a_letter_with_lines_that_cannot_be_broken_is_written_all_the_same() {
 
 #[test]
 fn a_letter_and_the_sheet_say_the_same() {
-    for gateway in GatewayProduct::ALL {
+    let pins = [PinType::Certificate, PinType::Authority];
+    for (gateway, pin) in GatewayProduct::ALL
+        .into_iter()
+        .flat_map(|g| pins.map(|p| (g, p)))
+    {
         let mut facts = facts(None);
-        facts.gateway = gateway;
+        (facts.gateway, facts.pin) = (gateway, pin);
         let order = crate::gateway::Order {
             product: gateway,
             pin: facts.pin,

@@ -17,7 +17,12 @@ pub(super) fn answered(seen: &Conversation, presented: Presented, reply: &Reply)
     match seen.request.map(|r| r.answer) {
         None => not_asked(&answer, status),
         Some(CertificateAnswer::NoFittingScheme) => {
-            no_fitting_scheme(&format!("the answer was {status}"))
+            let then = if matches!(answer, Answer::Jira { .. }) {
+                format!("Jira answered all the same ({status}): the gateway lets anybody in")
+            } else {
+                format!("the answer was {status}")
+            };
+            no_fitting_scheme(seen, &then)
         }
         Some(CertificateAnswer::Nothing) if matches!(answer, Answer::Jira { .. }) => {
             Conclusion::new(

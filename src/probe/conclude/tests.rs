@@ -136,9 +136,10 @@ fn what_we_see_of_our_own_certificate_decides_where_the_gateway_says_little() {
         (alert(42), Matter::Trust, Matter::Certificate),
         (alert(45), Matter::Clock, Matter::Certificate),
         (alert(46), Matter::Trust, Matter::Certificate),
-        // These two are said of every certificate, with or without a fault.
+        // These are said of every certificate, with or without a fault.
         (alert(48), Matter::Trust, Matter::Trust),
         (alert(49), Matter::Trust, Matter::Trust),
+        (alert(114), Matter::Trust, Matter::Trust),
         (replied(495, None), Matter::Trust, Matter::Certificate),
         (replied(403, None), Matter::Trust, Matter::Certificate),
         (

