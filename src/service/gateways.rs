@@ -111,17 +111,15 @@ impl Candidate {
     /// From the certificates of a file, in any order; the first that is no authority is the leaf.
     pub fn from_pem(input: &[u8]) -> Result<Self, ServiceError> {
         let found = pem::certificates_from_pem(input).map_err(|e| ServiceError::from_error(&e))?;
-        let mut leaf = None;
-        for certificate in &found {
-            let facts = inspect(certificate).map_err(|e| ServiceError::from_error(&e))?;
-            if leaf.is_none() || !facts.is_ca {
-                leaf = Some(facts);
-                if !leaf.as_ref().is_some_and(|leaf| leaf.is_ca) {
-                    break;
-                }
-            }
-        }
-        let facts = leaf.ok_or_else(|| ServiceError::failed("there is no certificate"))?;
+        let said = found
+            .iter()
+            .map(|certificate| inspect(certificate))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|e| ServiceError::from_error(&e))?;
+        let leaf = said.iter().find(|facts| !facts.is_ca).or(said.first());
+        let facts = leaf
+            .cloned()
+            .ok_or_else(|| ServiceError::failed("there is no certificate"))?;
         let mut chain =
             order_chain(&found, facts.key_id).map_err(|e| ServiceError::from_error(&e))?;
         // A root is not sent, and so it is not in the order; but it is what gateways want.
