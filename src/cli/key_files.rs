@@ -48,6 +48,7 @@ pub(super) fn open(terminal: Terminal, wanted: &KeyFiles) -> Result<Vec<Opened>,
         .collect()
 }
 
+/// A whole file, if it is of a size that a file of keys and certificates has.
 pub(super) fn bytes(path: &Path) -> Result<Zeroizing<Vec<u8>>, ServiceError> {
     let failed = |error: std::io::Error| {
         ServiceError::failed(format!("cannot read {}: {error}", path.display()))

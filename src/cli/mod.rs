@@ -14,6 +14,7 @@ mod key_files;
 mod keyring;
 mod migrate;
 mod offline;
+mod probe;
 mod rekey;
 mod render;
 mod requests;
@@ -30,7 +31,7 @@ use clap::Parser;
 use serde::Serialize;
 
 pub use args::Arguments;
-use args::{Command, ConfigCommand, PolicyCommand, StoreCommand};
+use args::{Command, ConfigCommand, PolicyCommand, ProbeArguments, ProbeQuestion, StoreCommand};
 pub use exit::Exit;
 use terminal::Terminal;
 
@@ -121,6 +122,21 @@ async fn run(terminal: Terminal, arguments: Arguments, locked: bool) -> Result<E
         Command::Man { directory } => generate::man_pages(&directory).map(|()| Exit::Done),
         Command::Daemon => serve::daemon(terminal, &config, locked).await,
         Command::Demo { concurrency } => tell_the_story(output, concurrency).await,
+        Command::Probe(ProbeArguments {
+            question:
+                Some(ProbeQuestion::History {
+                    identity,
+                    destination,
+                }),
+            ..
+        }) => {
+            let request = Request::ProbeHistory {
+                identity,
+                destination,
+            };
+            answer(output, &config, request).await
+        }
+        Command::Probe(arguments) => probe::run(output, &config, arguments).await,
         Command::Audit(command) => audit::run(output, &config, command).await,
         Command::Gateway(command) => gateway::run(output, &config, command).await,
         command => {
@@ -164,7 +180,6 @@ async fn answer(output: Output, config: &Path, request: Request) -> Result<Exit,
         Reply::Standing(view) if view.standing == Standing::Sealed => Exit::Locked,
         Reply::Renewed(view) if !view.failed.is_empty() => Exit::No,
         Reply::Renewed(view) if !view.in_progress.is_empty() => Exit::Waiting,
-        Reply::Probe { report, .. } if !report.proves_acceptance() => Exit::No,
         _ => Exit::Done,
     };
     output.print(&reply, || render::text(&reply, clock.now()))?;

@@ -25,15 +25,6 @@ pub(super) fn from_command(command: Command, output: Output) -> Result<Request, 
     Ok(match command {
         Command::Status => Request::Status,
         Command::Renew => Request::Renew,
-        Command::Probe {
-            identity,
-            destination,
-            generation,
-        } => Request::Probe {
-            identity,
-            destination,
-            generation: generation.into(),
-        },
         Command::Issuer(IssuerCommand::Create {
             issuer,
             common_name,

@@ -12,6 +12,7 @@ mod control;
 mod desk;
 mod following;
 mod keyring;
+mod prober;
 mod rekeyer;
 mod scheduler;
 mod sockets;
@@ -163,6 +164,7 @@ async fn serve(service: Arc<Service>, connectors: &UnixListener, watcher: watch:
         () = scheduler::run(service.clone()) => {}
         () = watcher.run() => {}
         () = rekeyer::run(service.clone()) => {}
+        () = prober::run(service.clone()) => {}
     }
 }
 

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ConnectorName, Destination, EmailAddress, Fingerprint, GenerationNumber, MessageId, Role,
-    SerialNumber, Validity,
+    ConnectorName, Destination, EmailAddress, Finding, Fingerprint, GenerationNumber, MessageId,
+    Role, SerialNumber, Validity,
 };
 
 /// How an acknowledgement reached us, and what authenticates it.
@@ -120,6 +120,9 @@ pub struct CertificateSummary {
     pub serial: SerialNumber,
     /// Its period.
     pub validity: Validity,
+    /// Issuer as RFC 4514 text, bounded; empty in reports of earlier versions.
+    #[serde(default)]
+    pub issuer: String,
 }
 
 /// What one address behind the name did.
@@ -141,6 +144,9 @@ pub struct AddressEvidence {
     pub certificate_requested: Option<bool>,
     /// How many authorities the CertificateRequest named.
     pub authority_hints: usize,
+    /// Whether an authority above our certificate is among those that were named; `None` when none was named.
+    #[serde(default)]
+    pub authority_hints_name_ours: Option<bool>,
     /// The fatal alert received, by its RFC 8446 §6 name.
     pub alert: Option<String>,
     /// The status of the answer.
@@ -221,6 +227,9 @@ pub struct ProbeReport {
     pub controls: Vec<ControlEvidence>,
     /// The four methods, when they were asked for and could be tried.
     pub verbs: Vec<VerbEvidence>,
+    /// Check by check, in the order of the tiers; empty in reports of earlier versions.
+    #[serde(default)]
+    pub findings: Vec<Finding>,
 }
 
 impl ProbeReport {

@@ -8,8 +8,10 @@ pub mod audit;
 mod certificate;
 mod code;
 mod evidence;
+mod finding;
 mod fingerprint;
 mod gateway;
+mod history;
 mod identity;
 mod issuer;
 mod key;
@@ -29,8 +31,10 @@ pub use evidence::{
     Acknowledgement, Activation, AddressEvidence, AppliedBy, CertificateSummary, Channel,
     ConnectorReport, Control, ControlEvidence, ProbeReport, Tier, VerbEvidence, Verdict,
 };
+pub use finding::{Check, Finding, Outcome, Sureness};
 pub use fingerprint::{Fingerprint, KeyId, ParseFingerprintError, Sha1Fingerprint};
 pub use gateway::{GatewayProduct, UnknownGateway};
+pub use history::{ProbeHistory, Stretch, next_daily_probe};
 pub use identity::{
     Generation, GenerationNumber, HexBytes, Identity, KeyOrigin, Slots, SubjectRequest,
 };

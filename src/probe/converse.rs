@@ -8,7 +8,7 @@ use tokio_rustls::TlsConnector;
 
 use super::{
     dial::{self, Target},
-    http::{self, Call, Envelope},
+    http::{self, Call, Envelope, Private},
     observation::{Conversation, Ending, Stage},
     prober::ProbeLimits,
     tls::{self, Record, Stance},
@@ -30,6 +30,17 @@ impl Setting {
         address: SocketAddr,
         key: Option<Arc<CertifiedKey>>,
         call: &Call,
+    ) -> Conversation {
+        self.confide(address, key, call, &Private::default()).await
+    }
+
+    /// The same, with what nobody else may read.
+    pub(super) async fn confide(
+        &self,
+        address: SocketAddr,
+        key: Option<Arc<CertifiedKey>>,
+        call: &Call,
+        private: &Private,
     ) -> Conversation {
         let record = Arc::new(Record::default());
         let config = match self.stance.config(key, &record) {
@@ -70,7 +81,7 @@ impl Setting {
             .and_then(|s| s.suite().as_str())
             // rustls' own prefix; IANA's names for TLS 1.3 have none.
             .map(|name| name.replacen("TLS13_", "TLS_", 1));
-        let ending = http::ask(stream, &self.envelope, call, self.limits).await;
+        let ending = http::ask_privately(stream, &self.envelope, call, private, self.limits).await;
         Conversation {
             tls_version,
             cipher_suite,
@@ -97,6 +108,7 @@ fn seen(record: &Record, ending: Ending) -> Conversation {
         server_chain: seen.chain,
         server_verified: seen.verified == Some(true),
         request: seen.request,
+        names_ours: seen.names_ours,
         shown: seen.shown,
         ..Conversation::ended(ending)
     }

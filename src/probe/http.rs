@@ -13,13 +13,14 @@ use hyper::{
     Method, Request, Response,
     body::{Bytes, Incoming},
     client::conn::http1,
-    header,
+    header::{self, HeaderValue},
 };
 use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     time::{Instant, timeout, timeout_at},
 };
+use zeroize::Zeroizing;
 
 use super::{
     observation::{Ending, Reply, Stage},
@@ -37,6 +38,15 @@ pub(super) struct Call {
     pub(super) path: String,
     /// JSON to send along.
     pub(super) json: Option<&'static str>,
+}
+
+/// What goes along with a call and is seen by nobody else: it is neither printed nor kept.
+#[derive(Default)]
+pub(super) struct Private {
+    /// The value of `Authorization`.
+    pub(super) authorization: Option<Zeroizing<String>>,
+    /// JSON instead of the call's.
+    pub(super) json: Option<Zeroizing<String>>,
 }
 
 /// What stands in every request of a probe.
@@ -64,7 +74,11 @@ impl Envelope {
         }
     }
 
-    fn request(&self, call: &Call) -> Result<Request<Full<Bytes>>, hyper::http::Error> {
+    fn request(
+        &self,
+        call: &Call,
+        private: &Private,
+    ) -> Result<Request<Full<Bytes>>, hyper::http::Error> {
         let mut request = Request::builder()
             .method(call.method.clone())
             .uri(&call.path)
@@ -80,17 +94,33 @@ impl Envelope {
             .header("x-request-id", &self.id)
             .header(header::ACCEPT, "application/json")
             .header(header::CONNECTION, "close");
-        if call.json.is_some() {
+        if call.json.is_some() || private.json.is_some() {
             request = request.header(header::CONTENT_TYPE, "application/json");
         }
-        request.body(Full::new(Bytes::from_static(
-            call.json.unwrap_or_default().as_bytes(),
-        )))
+        if let Some(value) = &private.authorization {
+            let mut value = HeaderValue::from_str(value)?;
+            value.set_sensitive(true);
+            request = request.header(header::AUTHORIZATION, value);
+        }
+        request.body(Full::new(match &private.json {
+            // Owned by the bytes, and wiped with them.
+            Some(json) => Bytes::from_owner(Wiped(json.clone())),
+            None => Bytes::from_static(call.json.unwrap_or_default().as_bytes()),
+        }))
     }
 }
 
-/// Writes the request and reads the answer: waits so long for its head, and as long again for its body, of
-/// which a part is enough.
+/// A body that is wiped after it was sent.
+struct Wiped(Zeroizing<String>);
+
+impl AsRef<[u8]> for Wiped {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+/// Asks without anything private.
+#[cfg(any(test, fuzzing))]
 pub(super) async fn ask<S>(
     stream: S,
     envelope: &Envelope,
@@ -100,7 +130,22 @@ pub(super) async fn ask<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let request = match envelope.request(call) {
+    ask_privately(stream, envelope, call, &Private::default(), limits).await
+}
+
+/// Writes the request and reads the answer: waits so long for its head, and as long again for its body, of
+/// which a part is enough.
+pub(super) async fn ask_privately<S>(
+    stream: S,
+    envelope: &Envelope,
+    call: &Call,
+    private: &Private,
+    limits: ProbeLimits,
+) -> Ending
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let request = match envelope.request(call, private) {
         Ok(request) => request,
         Err(e) => return Ending::Unusable(super::observation::Unusable::Url(e.to_string())),
     };

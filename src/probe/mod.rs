@@ -7,12 +7,14 @@
 //!
 //! I/O gathers observations and nothing else; what they mean is concluded by pure functions.
 
+mod account;
 mod alert;
 mod classify;
 mod conclude;
 mod controls;
 mod converse;
 mod dial;
+mod findings;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod http;
@@ -33,5 +35,6 @@ mod verbs;
 #[cfg(test)]
 mod verdicts;
 
-pub use prober::{ProbeLimits, TlsProber};
+pub use account::{Account, AccountFault};
+pub use prober::{Further, ProbeLimits, TlsProber};
 pub use request::{ClientIdentity, ProbeRequest, Prober, TlsParity};

@@ -181,6 +181,8 @@ pub(super) struct Conversation {
     pub(super) server_verified: bool,
     /// `None` when no CertificateRequest was seen.
     pub(super) request: Option<CertificateRequest>,
+    /// Whether it named an authority above our leaf; `None` when it named none, or we had nothing to present.
+    pub(super) names_ours: Option<bool>,
     /// What went out in answer to it; `None` when nothing did, or it cannot be read.
     pub(super) shown: Option<Shown>,
     /// Whether our side of the handshake was completed, so that a CertificateRequest would have been seen.
@@ -199,6 +201,7 @@ impl Conversation {
             server_chain: Vec::new(),
             server_verified: false,
             request: None,
+            names_ours: None,
             shown: None,
             handshake_done: false,
             ending,

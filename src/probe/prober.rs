@@ -7,6 +7,7 @@ use rustls::sign::CertifiedKey;
 use tokio::task::JoinSet;
 
 use super::{
+    account::Account,
     conclude::{Conclusion, conclude},
     controls,
     converse::Setting,
@@ -61,10 +62,29 @@ impl TlsProber {
     }
 }
 
+/// What a person may ask beyond what a rotation asks.
+#[derive(Debug, Default)]
+pub struct Further {
+    /// Whether to send a large request, which a gateway that asks late cannot take.
+    pub large_body: bool,
+    /// The account at Jira to log in with: once, at one address.
+    pub account: Option<Account>,
+}
+
 impl Prober for TlsProber {
     async fn probe(&self, request: &ProbeRequest<'_>) -> ProbeReport {
+        self.examine(request, Further::default()).await
+    }
+}
+
+impl TlsProber {
+    /// A probe that asks further.
+    pub async fn examine(&self, request: &ProbeRequest<'_>, further: Further) -> ProbeReport {
         let plan = match Plan::new(request, self.limits) {
-            Ok(plan) => Arc::new(plan),
+            Ok(plan) => Arc::new(Plan {
+                large: further.large_body,
+                ..plan
+            }),
             Err(why) => {
                 let seen = Conversation::ended(Ending::Unusable(why));
                 return report::nobody(request, &conclude(&seen, Presented::Ours));
@@ -80,7 +100,23 @@ impl Prober for TlsProber {
         };
         let left_out = addresses.len().saturating_sub(self.limits.addresses);
         addresses.truncate(self.limits.addresses);
-        report::report(request, visit_all(&plan, addresses).await, left_out)
+        let mut visits = visit_all(&plan, addresses).await;
+        // A name or a password goes only to who has been seen to be Jira, at every address; and only once, for a
+        // few failures lock an account.
+        let accepted = |visit: &Visit| visit.conclusion.verdict == Verdict::Accepted;
+        if let Some(account) = &further.account
+            && visits.iter().all(accepted)
+            && let Some(first) = visits.first_mut()
+        {
+            let (call, private) = account.call(&plan.setting.target.base);
+            let ours = plan.ours.clone();
+            let seen = plan
+                .setting
+                .confide(first.address, ours, &call, &private)
+                .await;
+            first.account = Some(account.judge(&seen));
+        }
+        report::report(request, visits, left_out)
     }
 }
 
@@ -126,6 +162,7 @@ struct Plan {
     ours: Option<Arc<CertifiedKey>>,
     stranger: Option<Result<Arc<CertifiedKey>, String>>,
     verbs: bool,
+    large: bool,
 }
 
 impl Plan {
@@ -151,6 +188,7 @@ impl Plan {
             ours,
             stranger,
             verbs: request.verbs,
+            large: false,
         })
     }
 
@@ -177,7 +215,8 @@ impl Plan {
         // Whom we do not believe we present nothing to, not even a stranger's.
         let controls = seen.server_verified;
         let verbs = self.verbs && conclusion.verdict == Verdict::Accepted;
-        let (controls, verbs) = tokio::join!(
+        let large = self.large && conclusion.verdict == Verdict::Accepted;
+        let (controls, verbs, large) = tokio::join!(
             async {
                 if controls {
                     self.controls(address, &call).await
@@ -191,6 +230,15 @@ impl Plan {
                 } else {
                     Vec::new()
                 }
+            },
+            async {
+                if large {
+                    let call = verbs::large(&self.setting.target.base);
+                    let ours = self.ours.clone();
+                    Some(self.setting.converse(address, ours, &call).await)
+                } else {
+                    None
+                }
             }
         );
         Visit {
@@ -199,6 +247,8 @@ impl Plan {
             conclusion,
             controls,
             verbs,
+            large,
+            account: None,
         }
     }
 

@@ -6,14 +6,15 @@ use super::{
     alert,
     classify::{Answer, classify, is_kept},
     conclude::Conclusion,
-    controls,
+    controls, findings,
     observation::{Conversation, Ending},
     remedy::Matter,
     request::ProbeRequest,
     verbs,
 };
 use crate::model::{
-    AddressEvidence, Control, ControlEvidence, ProbeReport, Tier, VerbEvidence, Verdict, one_line,
+    AddressEvidence, Control, ControlEvidence, Finding, ProbeReport, Tier, VerbEvidence, Verdict,
+    one_line,
 };
 
 /// Everything that was tried at one address.
@@ -24,6 +25,10 @@ pub(super) struct Visit {
     pub(super) conclusion: Conclusion,
     pub(super) controls: Vec<ControlEvidence>,
     pub(super) verbs: Vec<VerbEvidence>,
+    /// What became of a large request, when it was tried.
+    pub(super) large: Option<Conversation>,
+    /// What became of the account, when it was tried.
+    pub(super) account: Option<Finding>,
 }
 
 /// A report of a probe that met nobody.
@@ -41,6 +46,7 @@ pub(super) fn nobody(request: &ProbeRequest<'_>, conclusion: &Conclusion) -> Pro
         addresses: Vec::new(),
         controls: Vec::new(),
         verbs: Vec::new(),
+        findings: findings::nobody(request, conclusion),
     }
 }
 
@@ -107,7 +113,9 @@ pub(super) fn report(
     if left_out > 0 {
         clauses.push(format!("{left_out} more addresses were left out"));
     }
+    let findings = findings::findings(request, worst, &visits, &controls, &verbs);
     ProbeReport {
+        findings,
         verdict: worst.conclusion.verdict,
         tier: worst.conclusion.tier,
         summary: clauses.join("; "),
@@ -183,6 +191,7 @@ fn evidence(visit: &Visit) -> AddressEvidence {
             .collect(),
         certificate_requested: (asked || seen.handshake_done).then_some(asked),
         authority_hints: seen.request.map_or(0, |r| r.hints),
+        authority_hints_name_ours: seen.names_ours,
         alert: match seen.ending {
             Ending::Alert { code, .. } => Some(alert::name(code)),
             _ => None,
@@ -263,6 +272,8 @@ mod tests {
             seen,
             controls: Vec::new(),
             verbs: Vec::new(),
+            large: None,
+            account: None,
         }
     }
 

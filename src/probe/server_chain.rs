@@ -1,7 +1,7 @@
 //! What a report keeps of the chain that the server sent.
 
 use aws_lc_rs::digest::{SHA256, digest};
-use der::Decode;
+use der::{Decode, Encode as _};
 use jiff::Timestamp;
 use rustls::pki_types::CertificateDer;
 use x509_cert::Certificate;
@@ -38,7 +38,23 @@ fn one(der: &[u8]) -> Option<ServerCertificate> {
             fingerprint: Fingerprint::from_digest(fingerprint),
             serial: SerialNumber::from_bytes(facts.serial_number().as_bytes()),
             validity,
+            issuer: one_line(&facts.issuer().to_string()),
         },
         issuer: one_line(&facts.issuer().to_string()),
     })
+}
+
+/// Whether one of these names (DER) issued a certificate of the chain; `None` when there are no names.
+pub(super) fn names_one(names: &[&[u8]], chain: &[CertificateDer<'_>]) -> Option<bool> {
+    if names.is_empty() {
+        return None;
+    }
+    let issuers = chain.iter().filter_map(|der| {
+        let certificate = Certificate::from_der(der).ok()?;
+        certificate.tbs_certificate().issuer().to_der().ok()
+    });
+    Some(issuers.into_iter().any(|issuer| {
+        // rustls hands over the whole name, its outer SEQUENCE included.
+        names.contains(&issuer.as_slice())
+    }))
 }

@@ -156,6 +156,8 @@ pub(super) struct Seen {
     pub(super) verified: Option<bool>,
     /// The CertificateRequest and our answer.
     pub(super) request: Option<CertificateRequest>,
+    /// Whether it named an authority above our leaf.
+    pub(super) names_ours: Option<bool>,
     /// What went out in answer.
     pub(super) shown: Option<Shown>,
 }
@@ -279,6 +281,10 @@ impl ResolvesClientCert for RecordingResolver {
                 hints: root_hint_subjects.len(),
                 answer,
             });
+            seen.names_ours = self
+                .key
+                .as_ref()
+                .and_then(|key| server_chain::names_one(root_hint_subjects, &key.cert));
             if answer == CertificateAnswer::Sent {
                 seen.shown.clone_from(&self.shown);
             }

@@ -1,7 +1,7 @@
 //! Whether GET, POST, PUT and DELETE reach Jira, without side effects in it: unauthenticated, on an issue that
 //! cannot exist, and POST on a part of that issue so that nothing can be made.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::LazyLock};
 
 use hyper::Method;
 
@@ -29,6 +29,23 @@ pub(super) fn calls(base: &str) -> [Call; 4] {
         call(Method::PUT, "", Some("{}")),
         call(Method::DELETE, "", None),
     ]
+}
+
+/// More than any gateway holds back while it asks for a certificate late (Apache: 128 KiB, IIS: 48 KiB), and less
+/// than any attachment limit.
+const LARGE: usize = 200 * 1000;
+
+/// JSON of no meaning, padded.
+static PADDED: LazyLock<String> =
+    LazyLock::new(|| format!("{{\"padding\":\"{}\"}}", "x".repeat(LARGE)));
+
+/// A POST on a part of the impossible issue that is as large as a connector's may be.
+pub(super) fn large(base: &str) -> Call {
+    Call {
+        method: Method::POST,
+        path: format!("{base}{ISSUE}/comment"),
+        json: Some(PADDED.as_str()),
+    }
 }
 
 /// What a method met at one address. `stripped` says that this gateway was seen to strip Jira's headers.

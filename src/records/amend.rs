@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::{
     AUTHORITIES, Answering, AuthorityRecord, CODES, GENERATIONS, IDENTITIES, INBOX, KEYS, OUTBOX,
     Records, RecordsError, Rehearsal, RevokedRecord, STORE_JOURNAL, batch::encode,
-    holdings::SlimGeneration, journal, witness::mark_of,
+    holdings::SlimGeneration, journal, probes::PROBES, witness::mark_of,
 };
 use crate::model::{
     Generation, Identity, KeyState, RestoredKey, StoreEvent, StoreFact, Why,
@@ -30,7 +30,7 @@ pub(super) struct Amending<'a> {
 }
 
 /// Of these the newer version counts, whoever has it: what was said cannot be taken back.
-const CARRIED: [&str; 3] = [OUTBOX, CODES, INBOX];
+const CARRIED: [&str; 4] = [OUTBOX, CODES, INBOX, PROBES];
 
 impl Amending<'_> {
     pub(super) fn amend(&mut self, item: Item) -> Result<Option<Item>, RecordsError> {

@@ -135,7 +135,7 @@ impl Batch {
         (self.transaction, self.graves, self.told)
     }
 
-    fn put(
+    pub(super) fn put(
         mut self,
         collection: &'static str,
         id: &str,

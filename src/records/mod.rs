@@ -17,6 +17,7 @@ mod keyring;
 mod mail;
 mod opening;
 mod outlook;
+mod probes;
 mod restore;
 mod rollback;
 mod secret;

@@ -126,7 +126,11 @@ impl Service {
             self.clock.now(),
             Fact::ClaimProbed {
                 destination: destination.clone(),
-                report: Box::new(report.clone()),
+                report: Box::new(ProbeReport {
+                    // They repeat the evidence in the order of a reader.
+                    findings: Vec::new(),
+                    ..report.clone()
+                }),
             },
         );
         let noted = self

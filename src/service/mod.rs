@@ -16,6 +16,7 @@ mod keyring;
 mod ledger;
 mod opening;
 mod outlook;
+mod probe_history;
 mod probing;
 mod reinstate;
 mod request;
@@ -47,6 +48,7 @@ pub use keyring::{
     CostView, KeyringReply, KeyringRequest, RekeyState, RekeyView, SlotChanged, SlotView,
     SlotsView, TokenView,
 };
+pub use probe_history::{DestinationHistoryView, ProbeHistoryView};
 pub use request::{GenerationSlot, IdentityAdd, IdentityAdopt, Reply, Request, Statement};
 pub use standing::{LeaderView, Standing, StandingView};
 pub use status::Advanced;
@@ -299,6 +301,10 @@ impl Service {
                 schema: 1,
                 mails: self.inbox()?,
             },
+            Request::ProbeHistory {
+                identity,
+                destination,
+            } => Reply::ProbeHistory(self.probe_history(&identity, destination.as_ref())?),
             Request::GatewayRender(wanted) => Reply::Gateway(Box::new(self.gateway(&wanted)?)),
             Request::Probe {
                 identity,

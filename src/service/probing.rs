@@ -1,10 +1,10 @@
-//! A probe by hand: what it says is shown, and moves nothing. Where it speaks of a certificate of which it was only
-//! claimed that it is trusted, it is noted as the evidence that was missing.
+//! A probe by hand, or by the day: what it says is shown and remembered, and moves nothing. Where it speaks of a
+//! certificate of which it was only claimed that it is trusted, it is noted as the evidence that was missing.
 
 use super::{GenerationSlot, Service, ServiceError, identities::in_slot};
 use crate::{
-    model::{Destination, IdentityName, ProbeReport, audit::Author},
-    probe::Prober,
+    model::{Destination, GenerationNumber, IdentityName, ProbeReport, audit::Author},
+    probe::{Further, TlsProber},
     rotation::{Questions, probe_request},
 };
 
@@ -16,6 +16,25 @@ impl Service {
         destination: &Destination,
         slot: GenerationSlot,
     ) -> Result<ProbeReport, ServiceError> {
+        let (report, number) = self.ask_on_the_wire(identity, destination, slot).await?;
+        // A generation that is not in use yet, or no more, says nothing of the identity's standing.
+        if slot == GenerationSlot::Current {
+            // Somebody waits to see it, also when the disk is full or another probe was remembered meanwhile.
+            if let Err(error) = self.remember_probe(identity, destination, number, &report) {
+                tracing::error!(%identity, %destination, "a probe could not be remembered: {error}");
+            }
+        }
+        self.note_on_claim(by, identity, number, destination, &report)?;
+        Ok(report)
+    }
+
+    /// The probe itself, and which generation was presented.
+    pub(super) async fn ask_on_the_wire(
+        &self,
+        identity: &IdentityName,
+        destination: &Destination,
+        slot: GenerationSlot,
+    ) -> Result<(ProbeReport, GenerationNumber), ServiceError> {
         let config = self.config();
         let found = self.existing(identity)?.value;
         let (_, environment) = config.environment(destination).ok_or_else(|| {
@@ -45,9 +64,15 @@ impl Service {
             everything,
             self.clock.now(),
         );
-        let ports = self.ports(&self.itself, &found)?;
-        let report = ports.prober.probe(&request).await;
-        self.note_on_claim(by, identity, number, destination, &report)?;
-        Ok(report)
+        let report = TlsProber::default()
+            .examine(
+                &request,
+                Further {
+                    large_body: true,
+                    account: None,
+                },
+            )
+            .await;
+        Ok((report, number))
     }
 }

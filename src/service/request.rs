@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::audit::{AuditReply, AuditRequest};
 use super::gateways::{GatewayOrder, GatewayView};
+use super::probe_history::ProbeHistoryView;
 use super::standing::StandingView;
 use super::views::{
     AdoptedView, IdentityView, InboxView, LetterView, PemView, RenewView, RotationView, StatusView,
@@ -162,6 +163,10 @@ pub enum Request {
         mail: Vec<u8>,
     },
     ExchangeStatus,
+    ProbeHistory {
+        identity: IdentityName,
+        destination: Option<Destination>,
+    },
     GatewayRender(GatewayOrder),
     Probe {
         identity: IdentityName,
@@ -200,6 +205,7 @@ impl Request {
             Self::ExchangeStatus => "exchange-status",
             Self::GatewayRender(_) => "gateway-render",
             Self::Probe { .. } => "probe",
+            Self::ProbeHistory { .. } => "probe-history",
         }
     }
 
@@ -265,6 +271,7 @@ impl Request {
                 | Self::ExchangeStatus
                 | Self::GatewayRender(_)
                 | Self::Probe { .. }
+                | Self::ProbeHistory { .. }
         )
     }
 }
@@ -293,6 +300,7 @@ pub enum Reply {
         mails: Vec<InboxView>,
     },
     Pem(PemView),
+    ProbeHistory(ProbeHistoryView),
     Gateway(Box<GatewayView>),
     Probe {
         schema: u32,

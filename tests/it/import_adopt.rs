@@ -50,6 +50,12 @@ fn an_adopted_identity_is_claimed_then_proven_and_then_rotates_as_any_other() {
         .expect(0);
     let identity = world.identity();
     assert!(identity["claims"][0][1].is_string(), "{identity:#}");
+    let history = world.json(&["probe", "history", IDENTITY]);
+    let place = &history["destinations"][0];
+    assert_eq!(place["destination"], DESTINATION);
+    assert_eq!(place["stretches"][0]["verdict"], "accepted");
+    assert_eq!(place["stretches"][0]["probes"], 1);
+    assert_eq!(place["stretches"][1], serde_json::Value::Null);
     let shown = world.run(&["identity", "show", IDENTITY]).expect(0).stdout;
     assert!(shown.contains("a probe has proven it"), "{shown}");
     assert!(shown.contains("a rotation is advised"), "{shown}");

@@ -16,6 +16,9 @@ mod world;
 /// The whole story, over TLS 1.2 and TLS 1.3.
 mod story;
 
+/// The probe, of endpoints that stand in no configuration.
+mod probe_url;
+
 /// What the contact finds in the mailbox.
 mod story_mail;
 

@@ -5,6 +5,7 @@ mod backup;
 mod gateway;
 mod identity;
 mod inspect;
+mod probe;
 mod store;
 mod token;
 
@@ -17,6 +18,7 @@ pub(super) use backup::{AcceptRollback, BackupCommand, OpenBackup, StoreBackup, 
 pub(super) use gateway::{GatewayCommand, GatewayRender};
 pub(super) use identity::{IdentityAdoptArguments, IdentityCommand};
 pub(super) use inspect::KeyFiles;
+pub(super) use probe::{LooseFiles, Offer, ProbeArguments, ProbeQuestion, Target as ProbeTarget};
 pub(super) use store::{Engine, SecretSource, SlotCommand, SlotSecret, StoreCommand, StoreInit};
 pub(super) use token::{TokenPin, TokenSecret};
 
@@ -86,16 +88,7 @@ pub enum Command {
     Gateway(GatewayCommand),
     /// Ask a partner's gateway on the wire. Moves nothing; exits with 0 when the certificate is accepted.
     #[command(after_help = HELP)]
-    Probe {
-        /// Which identity.
-        identity: IdentityName,
-        /// Where: `partner/test` or `partner/production`.
-        #[arg(long, short)]
-        destination: Destination,
-        /// Which of its generations.
-        #[arg(long, short, value_enum, default_value_t = Slot::Current)]
-        generation: Slot,
-    },
+    Probe(ProbeArguments),
     /// How everything stands: identities, what each waits for, connectors, faults.
     #[command(after_help = HELP)]
     Status,

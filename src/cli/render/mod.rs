@@ -6,10 +6,14 @@ mod gateway;
 mod inspect;
 mod keyring;
 mod probe;
+mod probe_page;
+
+mod standing;
 
 pub(super) use gateway::{gateway, gateway_list};
 pub(super) use inspect::inspection;
-mod standing;
+pub(super) use probe::{changes as probe_changes, colours, report as probe_report};
+pub(super) use probe_page::page as probe_page;
 
 pub(super) use keyring::{keyring, slot_in_words};
 
@@ -41,6 +45,7 @@ pub(super) fn text(reply: &Reply, now: Timestamp) -> String {
         Reply::Received(view) => writeln!(out, "{}", view.judgement),
         Reply::Inbox { mails, .. } => inbox(&mut out, mails, now),
         Reply::Pem(view) => write!(out, "{}", view.pem),
+        Reply::ProbeHistory(view) => probe::history(&mut out, view),
         Reply::Gateway(view) => write!(out, "{}", gateway(view)),
         Reply::Probe { report, .. } => probe::probe(&mut out, report),
     };

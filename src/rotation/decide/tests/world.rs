@@ -339,6 +339,7 @@ impl State {
                 server_chain: Vec::new(),
                 certificate_requested: Some(true),
                 authority_hints: 0,
+                authority_hints_name_ours: None,
                 alert: None,
                 http_status: None,
                 headers: Default::default(),
@@ -346,6 +347,7 @@ impl State {
             }],
             controls: Vec::new(),
             verbs: Vec::new(),
+            findings: Vec::new(),
         }
     }
 
