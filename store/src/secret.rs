@@ -85,8 +85,10 @@ impl Unlock {
             PASSPHRASE => Ok(Self::Passphrase(text()?)),
             CREDENTIAL => Ok(Self::Credential(text()?)),
             KEY_FILE => {
-                let key = secret.try_into().map_err(|_| UnknownSecret::Form)?;
-                Ok(Self::KeyFile(KeyFile(Zeroizing::new(key))))
+                if secret.len() != KEY_BYTES {
+                    return Err(UnknownSecret::Form);
+                }
+                Ok(Self::KeyFile(KeyFile(Zeroizing::new(secret.to_vec()))))
             }
             TOKEN => {
                 let place = place.ok_or(UnknownSecret::NoModule)?;
@@ -147,7 +149,10 @@ impl fmt::Debug for Passphrase {
 
 /// A random key in a file: 64 hexadecimal digits (256 bits) and a line end, so that
 /// `openssl rand -hex 32` makes one too.
-pub struct KeyFile(Zeroizing<[u8; KEY_BYTES]>);
+pub struct KeyFile(
+    // On the heap: what is moved about leaves no copies of it on the stack.
+    Zeroizing<Vec<u8>>,
+);
 
 impl KeyFile {
     /// Makes a new key in a new file that only its owner can read, durable before this returns.
@@ -155,10 +160,10 @@ impl KeyFile {
     /// # Errors
     /// [`Error::Io`] when the file exists or cannot be written, [`Error::Random`].
     pub fn generate(path: &Path) -> Result<Self> {
-        let mut key = Zeroizing::new([0; KEY_BYTES]);
-        getrandom::fill(key.as_mut_slice()).map_err(|source| Error::Random { source })?;
+        let mut key = Zeroizing::new(vec![0; KEY_BYTES]);
+        getrandom::fill(&mut key).map_err(|source| Error::Random { source })?;
         let mut text = Zeroizing::new(vec![b'\n'; KEY_FILE_DIGITS + 1]);
-        hex::encode_to_slice(key.as_slice(), &mut text[..KEY_FILE_DIGITS]).map_err(|_| {
+        hex::encode_to_slice(&*key, &mut text[..KEY_FILE_DIGITS]).map_err(|_| {
             Error::MalformedKeyFile {
                 path: path.to_owned(),
             }
@@ -201,8 +206,8 @@ impl KeyFile {
         if text.len() > longest {
             return Err(malformed());
         }
-        let mut key = Zeroizing::new([0; KEY_BYTES]);
-        hex::decode_to_slice(text.trim_ascii_end(), key.as_mut_slice()).map_err(|_| malformed())?;
+        let mut key = Zeroizing::new(vec![0; KEY_BYTES]);
+        hex::decode_to_slice(text.trim_ascii_end(), &mut key).map_err(|_| malformed())?;
         Ok(Self(key))
     }
 
@@ -334,7 +339,7 @@ mod tests {
             panic!("a passphrase became something else");
         };
         assert_eq!(again.as_bytes(), b"a b\n");
-        let key = Unlock::KeyFile(KeyFile(Zeroizing::new([7; KEY_BYTES])));
+        let key = Unlock::KeyFile(KeyFile(Zeroizing::new(vec![7; KEY_BYTES])));
         let Ok(Unlock::KeyFile(again)) = Unlock::decode(&key.encode(), None) else {
             panic!("a key file became something else");
         };
