@@ -158,7 +158,11 @@ impl Loose {
             .transpose()?
             .map(|text| Account::from_toml(&text))
             .transpose()
-            .map_err(|fault| ServiceError::failed(format!("the account file: {fault}")))?;
+            .map_err(|fault| {
+                ServiceError::failed(format!("the account file: {fault}")).hint(
+                    "method = \"basic\" or \"cookie\" with user and password, or \"token\" with token: see docs/probe.md",
+                )
+            })?;
         Ok(Self {
             presented: identity(output, given)?,
             anchors,

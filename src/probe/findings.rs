@@ -7,10 +7,11 @@ use jiff::Timestamp;
 use super::{
     classify::{Answer, classify},
     conclude::{Conclusion, conclude},
-    observation::{CertificateAnswer, Conversation, Ending, Presented, Stage},
+    observation::{CertificateAnswer, Conversation, Ending, Presented},
     remedy::Matter,
     report::{Visit, stripped},
     request::{ProbeRequest, TlsParity},
+    sureness::sureness,
 };
 use crate::model::{
     Check, ControlEvidence, Finding, Outcome, Role, Sureness, VerbEvidence, Verdict, one_line,
@@ -66,7 +67,7 @@ pub(super) fn findings(
 ) -> Vec<Finding> {
     let seen = &worst.seen;
     let mut found = vec![name(request, visits)];
-    let (sureness, doubt) = sureness(worst);
+    let (sureness, doubt) = sureness(&worst.seen);
     let stopped = |check| concluded(check, request, &worst.conclusion, sureness, doubt);
     if matches!(
         seen.ending,
@@ -125,51 +126,6 @@ fn concluded(
         doubt: doubt.map(str::to_owned),
         owner: conclusion.matter.map(Matter::owner),
         remedy: conclusion.matter.map(|m| m.remedy(request.gateway)),
-    }
-}
-
-/// How sure the conclusion of a visit is, and why not surer.
-fn sureness(visit: &Visit) -> (Sureness, Option<&'static str>) {
-    use Sureness::{Certain, Guess, Likely};
-    let seen = &visit.seen;
-    match &seen.ending {
-        Ending::ConnectTimedOut(_) => (
-            Likely,
-            Some(
-                "silence has other causes than a firewall: a wrong address, or a path that is down",
-            ),
-        ),
-        Ending::Alert {
-            code: 40 | 46 | 80, ..
-        } => (
-            Likely,
-            Some("this alert is said for several reasons; the gateway's log names the one"),
-        ),
-        Ending::Alert { code: 48, .. } => (
-            Likely,
-            Some("an authority that is not trusted and an intermediate that is missing look alike"),
-        ),
-        Ending::Cut {
-            stage: Stage::Answer | Stage::Handshake,
-            ..
-        } => (Guess, Some("the connection was cut without a word")),
-        Ending::Cut { .. } => (Likely, Some("the connection was cut without a word")),
-        Ending::TimedOut { .. } => (Guess, Some("silence has many causes")),
-        Ending::Answered(reply) => match classify(reply) {
-            Answer::Jira { stripped: true, .. } => (
-                Likely,
-                Some("known by the shape of the answer alone, for its headers are stripped"),
-            ),
-            Answer::Forbidden => (
-                Likely,
-                Some("the page does not say why; other rules answer the same"),
-            ),
-            Answer::LoginPage | Answer::Unknown => {
-                (Likely, Some("known by the look of the answer alone"))
-            }
-            _ => (Certain, None),
-        },
-        _ => (Certain, None),
     }
 }
 
@@ -463,7 +419,6 @@ fn large_body(request: &ProbeRequest<'_>, seen: &Conversation, stripped: bool) -
 #[cfg(test)]
 mod tests {
     use super::*;
-
     #[test]
     fn a_subject_is_known_by_its_common_name() {
         assert_eq!(common_name("CN=jira.example,O=Acme"), "jira.example");

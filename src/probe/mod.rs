@@ -30,6 +30,7 @@ mod scripted;
 mod server_chain;
 mod shown;
 mod signatures;
+mod sureness;
 mod tls;
 mod verbs;
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{GenerationSlot, Service, ServiceError, identities::in_slot};
+use super::{GenerationSlot, Service, ServiceError, identities::in_slot, probing::environment_of};
 use crate::{
     gateway::{Anchors, Bundle, Order, Sheet, Spelling, host_of, sheet, spelling},
     model::{
@@ -289,18 +289,7 @@ impl Service {
         let config = self.config();
         let (identity, destination) = (&wanted.identity, &wanted.destination);
         let found = self.existing(identity)?.value;
-        let (_, environment) = config.environment(destination).ok_or_else(|| {
-            ServiceError::failed(format!(
-                "there is no {destination} in {}",
-                config.path.display()
-            ))
-        })?;
-        if environment.identity != *identity {
-            return Err(ServiceError::refused(format!(
-                "{destination} trusts {}, not {identity}",
-                environment.identity
-            )));
-        }
+        let environment = environment_of(&config, identity, destination)?;
         let next = self.candidate(&found, GenerationSlot::Next)?;
         let current = self.candidate(&found, GenerationSlot::Current)?;
         let previous = self.candidate(&found, GenerationSlot::Previous)?;

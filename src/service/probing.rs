@@ -3,7 +3,8 @@
 
 use super::{GenerationSlot, Service, ServiceError, identities::in_slot};
 use crate::{
-    model::{Destination, GenerationNumber, IdentityName, ProbeReport, audit::Author},
+    config::Config,
+    model::{Destination, Environment, GenerationNumber, IdentityName, ProbeReport, audit::Author},
     probe::{Further, TlsProber},
     rotation::{Questions, probe_request},
 };
@@ -37,19 +38,7 @@ impl Service {
     ) -> Result<(ProbeReport, GenerationNumber), ServiceError> {
         let config = self.config();
         let found = self.existing(identity)?.value;
-        let (_, environment) = config.environment(destination).ok_or_else(|| {
-            ServiceError::failed(format!(
-                "there is no {destination} in {}",
-                config.path.display()
-            ))
-        })?;
-        // Test identities act at test, and production ones at production: the configuration says which is which.
-        if environment.identity != *identity {
-            return Err(ServiceError::refused(format!(
-                "{destination} trusts {}, not {identity}",
-                environment.identity
-            )));
-        }
+        let environment = environment_of(&config, identity, destination)?;
         let number = in_slot(&found, slot)?;
         let credentials = self.credentials(&found, number)?;
         let everything = Questions {
@@ -75,4 +64,25 @@ impl Service {
             .await;
         Ok((report, number))
     }
+}
+
+/// Where this identity is trusted, by the configuration: test identities act at test, and production ones at production.
+pub(super) fn environment_of<'c>(
+    config: &'c Config,
+    identity: &IdentityName,
+    destination: &Destination,
+) -> Result<&'c Environment, ServiceError> {
+    let (_, environment) = config.environment(destination).ok_or_else(|| {
+        ServiceError::failed(format!(
+            "there is no {destination} in {}",
+            config.path.display()
+        ))
+    })?;
+    if environment.identity != *identity {
+        return Err(ServiceError::refused(format!(
+            "{destination} trusts {}, not {identity}",
+            environment.identity
+        )));
+    }
+    Ok(environment)
 }
