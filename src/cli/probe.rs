@@ -12,15 +12,15 @@ use std::{
 use zeroize::Zeroizing;
 
 use super::{
-    Exit, Output,
+    Exit, Output, account,
     args::{KeyFiles, LooseFiles, Offer, ProbeArguments, ProbeTarget},
-    connect, hint, key_files, render, unlock,
+    connect, hint, key_files, render,
 };
 use crate::{
     model::{Destination, GatewayProduct, ProbeReport},
     pki::{self, Credentials, PrivateKey},
     probe::{Account, ClientIdentity, Further, ProbeLimits, ProbeRequest, TlsParity, TlsProber},
-    service::{self, Reply, Request, ServiceError, with_causes},
+    service::{self, LoginRequest, Reply, Request, ServiceError, with_causes},
 };
 
 /// Nobody's gateway is asked more often.
@@ -59,20 +59,50 @@ pub(super) async fn run(
                     .hint("countersign probe URL --identity FILE --anchors FILE"));
                 }
             }
-            let loose = Loose::read(output, &arguments.loose)?;
+            let account = arguments
+                .account
+                .as_deref()
+                .map(account::read)
+                .transpose()?;
+            let loose = Loose::read(output, &arguments.loose, account)?;
             terms.go(async || Ok(loose.probe(url).await)).await
         }
         ProbeTarget::Identity(name) => {
-            let request = of_store(&arguments, name)?;
+            let wanted = of_store(&arguments, name)?;
+            let account = arguments
+                .account
+                .as_deref()
+                .map(account::read)
+                .transpose()?;
+            let account = Once::new(account);
             terms
-                .go(
-                    async || match connect::ask(output.terminal, config, request.clone()).await? {
+                .go(async || {
+                    let LoginRequest {
+                        identity,
+                        destination,
+                        generation,
+                    } = wanted.clone();
+                    let reply = match account.take() {
+                        Some(account) => {
+                            account::log_in(output.terminal, config, wanted.clone(), account)
+                                .await?
+                        }
+                        None => {
+                            let request = Request::Probe {
+                                identity,
+                                destination,
+                                generation,
+                            };
+                            connect::ask(output.terminal, config, request).await?
+                        }
+                    };
+                    match reply {
                         Reply::Probe { report, .. } => Ok(*report),
                         _ => Err(ServiceError::failed(
                             "a probe was answered with something else",
                         )),
-                    },
-                )
+                    }
+                })
                 .await
                 .map_err(|mut error| {
                     error.hint = error.hint.map(|text| hint::with_config(&text, config));
@@ -82,7 +112,7 @@ pub(super) async fn run(
     }
 }
 
-fn of_store(arguments: &ProbeArguments, name: &str) -> Result<Request, ServiceError> {
+fn of_store(arguments: &ProbeArguments, name: &str) -> Result<LoginRequest, ServiceError> {
     if let Some(option) = arguments.loose.given() {
         return Err(ServiceError::failed(format!(
             "{option} goes with a URL; what an identity of the store presents, and whom it believes, is configured"
@@ -110,7 +140,7 @@ fn of_store(arguments: &ProbeArguments, name: &str) -> Result<Request, ServiceEr
             );
         }
     };
-    Ok(Request::Probe {
+    Ok(LoginRequest {
         identity,
         destination,
         generation: arguments
@@ -120,12 +150,25 @@ fn of_store(arguments: &ProbeArguments, name: &str) -> Result<Request, ServiceEr
     })
 }
 
+/// An account, gone once it was tried: a watch must not lock it.
+struct Once(Mutex<Option<Account>>);
+
+impl Once {
+    fn new(account: Option<Account>) -> Self {
+        Self(Mutex::new(account))
+    }
+
+    fn take(&self) -> Option<Account> {
+        // Nothing panics while the lock is held.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
 /// Everything that a person brought.
 struct Loose {
     presented: Option<ClientIdentity>,
     anchors: Vec<Vec<u8>>,
-    /// Gone once it was tried: a watch must not lock it.
-    account: Mutex<Option<Account>>,
+    account: Once,
     files: Files,
 }
 
@@ -137,7 +180,11 @@ struct Files {
 }
 
 impl Loose {
-    fn read(output: Output, given: &LooseFiles) -> Result<Self, ServiceError> {
+    fn read(
+        output: Output,
+        given: &LooseFiles,
+        account: Option<Account>,
+    ) -> Result<Self, ServiceError> {
         let Some(anchors) = &given.anchors else {
             return Err(ServiceError::failed(
                 "there are no trust anchors, so no server can be believed; the system's are never taken",
@@ -151,22 +198,10 @@ impl Loose {
             ServiceError::failed(format!("{}: {}", anchors.display(), with_causes(&error)))
                 .hint("countersign inspect FILE says what is in a file")
         })?;
-        let account = given
-            .account
-            .as_deref()
-            .map(|path| unlock::private_text(path, "account file"))
-            .transpose()?
-            .map(|text| Account::from_toml(&text))
-            .transpose()
-            .map_err(|fault| {
-                ServiceError::failed(format!("the account file: {fault}")).hint(
-                    "method = \"basic\" or \"cookie\" with user and password, or \"token\" with token: see docs/probe.md",
-                )
-            })?;
         Ok(Self {
             presented: identity(output, given)?,
             anchors,
-            account: Mutex::new(account),
+            account: Once::new(account),
             files: Files {
                 resolve: given.resolve.clone(),
                 product: given.product.unwrap_or(GatewayProduct::Other),
@@ -194,12 +229,7 @@ impl Loose {
         };
         let further = Further {
             large_body: true,
-            // Nothing panics while the lock is held.
-            account: self
-                .account
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .take(),
+            account: self.account.take(),
         };
         TlsProber::new(ProbeLimits::default())
             .examine(&request, further)

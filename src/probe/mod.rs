@@ -36,6 +36,6 @@ mod verbs;
 #[cfg(test)]
 mod verdicts;
 
-pub use account::{Account, AccountFault};
+pub use account::{Account, AccountFault, AccountFile};
 pub use prober::{Further, ProbeLimits, TlsProber};
 pub use request::{ClientIdentity, ProbeRequest, Prober, TlsParity};

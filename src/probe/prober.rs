@@ -7,7 +7,7 @@ use rustls::sign::CertifiedKey;
 use tokio::task::JoinSet;
 
 use super::{
-    account::Account,
+    account::{Account, Moment},
     conclude::{Conclusion, conclude},
     controls,
     converse::Setting,
@@ -20,7 +20,7 @@ use super::{
     tls::{self, Stance},
     verbs,
 };
-use crate::model::{Control, ControlEvidence, ProbeReport, Tier, Verdict};
+use crate::model::{Control, ControlEvidence, Finding, ProbeReport, Tier, Verdict};
 
 /// How long a probe waits, and how much it reads. The times hold for each conversation.
 #[derive(Clone, Copy, Debug)]
@@ -108,13 +108,8 @@ impl TlsProber {
             && visits.iter().all(accepted)
             && let Some(first) = visits.first_mut()
         {
-            let (call, private) = account.call(&plan.setting.target.base);
-            let ours = plan.ours.clone();
-            let seen = plan
-                .setting
-                .confide(first.address, ours, &call, &private)
-                .await;
-            first.account = Some(account.judge(&seen));
+            let moment = Moment::at(request.at);
+            first.account = Some(plan.log_in(first.address, account, &moment).await);
         }
         report::report(request, visits, left_out)
     }
@@ -250,6 +245,20 @@ impl Plan {
             large,
             account: None,
         }
+    }
+
+    /// Logs in, once.
+    async fn log_in(&self, address: SocketAddr, account: &Account, moment: &Moment) -> Finding {
+        let attempt = match account.attempt(&self.setting.target, moment) {
+            Ok(attempt) => attempt,
+            Err(why) => return account.unsigned(&why),
+        };
+        let ours = self.ours.clone();
+        let seen = self
+            .setting
+            .confide(address, ours, &attempt.call, &attempt.private)
+            .await;
+        account.judge(&attempt, &seen, moment.time())
     }
 
     async fn controls(&self, address: SocketAddr, call: &Call) -> Vec<ControlEvidence> {

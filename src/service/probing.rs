@@ -5,7 +5,7 @@ use super::{GenerationSlot, Service, ServiceError, identities::in_slot};
 use crate::{
     config::Config,
     model::{Destination, Environment, GenerationNumber, IdentityName, ProbeReport, audit::Author},
-    probe::{Further, TlsProber},
+    probe::{Account, Further, TlsProber},
     rotation::{Questions, probe_request},
 };
 
@@ -18,15 +18,28 @@ impl Service {
         slot: GenerationSlot,
     ) -> Result<ProbeReport, ServiceError> {
         let (report, number) = self.ask_on_the_wire(identity, destination, slot).await?;
+        self.keep_probe(by, identity, destination, slot, number, &report)?;
+        Ok(report)
+    }
+
+    /// What is kept of a probe by hand.
+    pub(super) fn keep_probe(
+        &self,
+        by: &Author,
+        identity: &IdentityName,
+        destination: &Destination,
+        slot: GenerationSlot,
+        number: GenerationNumber,
+        report: &ProbeReport,
+    ) -> Result<(), ServiceError> {
         // A generation that is not in use yet, or no more, says nothing of the identity's standing.
         if slot == GenerationSlot::Current {
             // Somebody waits to see it, also when the disk is full or another probe was remembered meanwhile.
-            if let Err(error) = self.remember_probe(identity, destination, number, &report) {
+            if let Err(error) = self.remember_probe(identity, destination, number, report) {
                 tracing::error!(%identity, %destination, "a probe could not be remembered: {error}");
             }
         }
-        self.note_on_claim(by, identity, number, destination, &report)?;
-        Ok(report)
+        self.note_on_claim(by, identity, number, destination, report)
     }
 
     /// The probe itself, and which generation was presented.
@@ -35,6 +48,17 @@ impl Service {
         identity: &IdentityName,
         destination: &Destination,
         slot: GenerationSlot,
+    ) -> Result<(ProbeReport, GenerationNumber), ServiceError> {
+        self.ask_further(identity, destination, slot, None).await
+    }
+
+    /// The same, and a login at its end where there is an account.
+    pub(super) async fn ask_further(
+        &self,
+        identity: &IdentityName,
+        destination: &Destination,
+        slot: GenerationSlot,
+        account: Option<Account>,
     ) -> Result<(ProbeReport, GenerationNumber), ServiceError> {
         let config = self.config();
         let found = self.existing(identity)?.value;
@@ -58,7 +82,7 @@ impl Service {
                 &request,
                 Further {
                     large_body: true,
-                    account: None,
+                    account,
                 },
             )
             .await;
