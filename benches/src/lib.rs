@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used)]
 
 pub mod issuing;
+pub mod probing;
 pub mod program;
 
 use std::path::Path;

@@ -6,6 +6,8 @@
 //! - `countersign-measure program COUNTERSIGN HOME PARTNERS`: the program itself, over a populated home, with so many
 //!   partners in its configuration
 //! - `countersign-measure issue`: issuing, compared with a bare loop
+//! - `countersign-measure probe COUNTERSIGN`: full probes of an nginx, compared with `openssl s_client`, and the program's
+//!   over a thousand places
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
 
@@ -16,7 +18,7 @@ use std::{
 
 use countersign::{model::Lapse, records::Batch};
 use countersign_benches::{
-    Models, POLICY, issuing, memory_of, name, now, open, populate, program, secret,
+    Models, POLICY, issuing, memory_of, name, now, open, populate, probing, program, secret,
 };
 use serde_json::json;
 
@@ -41,9 +43,10 @@ fn main() {
             println!("{facts}");
         }
         ["issue"] => issue(),
+        ["probe", program] => println!("{}", probing::measure(Path::new(program))),
         _ => {
             eprintln!(
-                "countersign-measure populate HOME N | measure HOME | program COUNTERSIGN HOME PARTNERS | issue"
+                "countersign-measure populate HOME N | measure HOME | program COUNTERSIGN HOME PARTNERS | issue | probe COUNTERSIGN"
             );
             std::process::exit(2);
         }

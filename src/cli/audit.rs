@@ -39,16 +39,16 @@ pub(super) async fn run(
                 before: show.before,
                 limit: show.limit,
             };
-            let mut store = connect::reach(output.terminal, path).await?;
-            let reply = ask(&mut store, AuditRequest::Show(filter)).await?;
+            let store = connect::reach(output.terminal, path).await?;
+            let reply = ask(&store, AuditRequest::Show(filter)).await?;
             output.print(&Reply::Audit(reply.clone()), || {
                 render::audit::entries(&reply)
             })?;
             Ok(Exit::Done)
         }
         AuditCommand::Verify(AuditVerify { file: None, .. }) => {
-            let mut store = connect::reach(output.terminal, path).await?;
-            match ask(&mut store, AuditRequest::Verify).await? {
+            let store = connect::reach(output.terminal, path).await?;
+            match ask(&store, AuditRequest::Verify).await? {
                 AuditReply::Verified(verdict) => told(output, &verdict),
                 _ => Err(misunderstood()),
             }
@@ -75,8 +75,8 @@ pub(super) async fn run(
         }
         AuditCommand::Export { file } => export(output, path, &file).await,
         AuditCommand::Key => {
-            let mut store = connect::reach(output.terminal, path).await?;
-            let AuditReply::Head { signed, .. } = ask(&mut store, AuditRequest::Key).await? else {
+            let store = connect::reach(output.terminal, path).await?;
+            let AuditReply::Head { signed, .. } = ask(&store, AuditRequest::Key).await? else {
                 return Err(misunderstood());
             };
             let key = LogKey::from_pem(&signed.public_key).map(|key| key.id().to_string());
@@ -89,10 +89,7 @@ pub(super) async fn run(
     }
 }
 
-async fn ask(
-    store: &mut connect::Reach,
-    request: AuditRequest,
-) -> Result<AuditReply, ServiceError> {
+async fn ask(store: &connect::Reach, request: AuditRequest) -> Result<AuditReply, ServiceError> {
     match store.ask(Request::Audit(request)).await? {
         Reply::Audit(reply) => Ok(reply),
         _ => Err(misunderstood()),
@@ -185,14 +182,13 @@ async fn write(
 ) -> Result<(u64, Option<String>), ServiceError> {
     let failed =
         |error: io::Error| ServiceError::failed(format!("the export cannot be written: {error}"));
-    let mut store = connect::reach(output.terminal, path).await?;
-    let AuditReply::Head { entries, signed } = ask(&mut store, AuditRequest::Export).await? else {
+    let store = connect::reach(output.terminal, path).await?;
+    let AuditReply::Head { entries, signed } = ask(&store, AuditRequest::Export).await? else {
         return Err(misunderstood());
     };
     let mut after = 0;
     while after < entries {
-        let AuditReply::Lines { lines } = ask(&mut store, AuditRequest::Lines { after }).await?
-        else {
+        let AuditReply::Lines { lines } = ask(&store, AuditRequest::Lines { after }).await? else {
             return Err(misunderstood());
         };
         if lines.is_empty() {

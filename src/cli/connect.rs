@@ -35,7 +35,7 @@ pub(super) enum Reach {
 
 impl Reach {
     /// Answers a request.
-    pub(super) async fn ask(&mut self, request: Request) -> Result<Reply, ServiceError> {
+    pub(super) async fn ask(&self, request: Request) -> Result<Reply, ServiceError> {
         match self {
             Self::Daemon(socket) => daemon::call(socket, &service::command(), &request)
                 .await

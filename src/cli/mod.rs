@@ -16,6 +16,7 @@ mod keyring;
 mod migrate;
 mod offline;
 mod probe;
+mod probe_all;
 mod rekey;
 mod render;
 mod requests;
@@ -137,6 +138,9 @@ async fn run(terminal: Terminal, arguments: Arguments, locked: bool) -> Result<E
             };
             answer(output, &config, request).await
         }
+        Command::Probe(ProbeArguments {
+            all: true, at_once, ..
+        }) => probe_all::run(output, &config, at_once.into()).await,
         Command::Probe(arguments) => probe::run(output, &config, arguments).await,
         Command::Audit(command) => audit::run(output, &config, command).await,
         Command::Gateway(command) => gateway::run(output, &config, command).await,

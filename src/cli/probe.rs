@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use tokio::signal::unix::{SignalKind, signal};
 use zeroize::Zeroizing;
 
 use super::{
@@ -17,7 +18,7 @@ use super::{
     connect, hint, key_files, render,
 };
 use crate::{
-    model::{Destination, GatewayProduct, ProbeReport},
+    model::{Destination, GatewayProduct, Lapse, ProbeReport},
     pki::{self, Credentials, PrivateKey},
     probe::{Account, ClientIdentity, Further, ProbeLimits, ProbeRequest, TlsParity, TlsProber},
     service::{self, LoginRequest, Reply, Request, ServiceError, with_causes},
@@ -36,9 +37,7 @@ pub(super) async fn run(
         output,
         refused: arguments.refused,
         page: arguments.page.as_deref(),
-        watch: arguments
-            .watch
-            .then(|| arguments.every.unsigned().max(SHORTEST_PAUSE)),
+        watch: arguments.watch.then(|| pause(arguments.every)),
     };
     let Some(target) = &arguments.target else {
         return Err(
@@ -110,6 +109,11 @@ pub(super) async fn run(
                 })
         }
     }
+}
+
+/// Between two probes of a watch, whatever was asked for.
+fn pause(every: Lapse) -> Duration {
+    every.unsigned().max(SHORTEST_PAUSE)
 }
 
 fn of_store(arguments: &ProbeArguments, name: &str) -> Result<LoginRequest, ServiceError> {
@@ -293,13 +297,16 @@ impl Terms<'_> {
         let Some(pause) = self.watch else {
             return Ok(self.exit(&last));
         };
+        // One for all the rounds: an interruption that comes while a report is printed is not lost.
+        let mut interruption =
+            signal(SignalKind::interrupt()).map_err(|error| ServiceError::from_error(&error))?;
         loop {
             tokio::select! {
-                _ = tokio::signal::ctrl_c() => return Ok(self.exit(&last)),
+                _ = interruption.recv() => return Ok(self.exit(&last)),
                 () = tokio::time::sleep(pause) => {}
             }
             let report = tokio::select! {
-                _ = tokio::signal::ctrl_c() => return Ok(self.exit(&last)),
+                _ = interruption.recv() => return Ok(self.exit(&last)),
                 report = probe() => report?,
             };
             if render::probe_changes(&last, &report).is_empty() {
@@ -336,12 +343,21 @@ impl Terms<'_> {
         let wanted = if self.refused {
             report.proves_refusal()
         } else {
-            report.proves_acceptance()
-                && report
-                    .findings
-                    .iter()
-                    .all(|f| f.outcome != crate::model::Outcome::Bad)
+            report.is_healthy()
         };
         if wanted { Exit::Done } else { Exit::No }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_watch_asks_no_gateway_more_often_than_every_five_seconds() {
+        let of = |text: &str| pause(text.parse().unwrap());
+        assert_eq!(of("1s"), Duration::from_secs(5));
+        assert_eq!(of("0s"), Duration::from_secs(5));
+        assert_eq!(of("30s"), Duration::from_secs(30));
     }
 }

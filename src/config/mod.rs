@@ -170,18 +170,24 @@ impl Config {
         Some((partner, partner.environments.get(&destination.environment)?))
     }
 
+    /// Every place at which an identity is trusted, and which.
+    pub fn places(&self) -> impl Iterator<Item = (&IdentityName, Destination)> {
+        self.partners.values().flat_map(|partner| {
+            partner.environments.iter().map(|(kind, environment)| {
+                let destination = Destination::new(partner.name.clone(), *kind);
+                (&environment.identity, destination)
+            })
+        })
+    }
+
     /// Every destination that names the identity.
     pub fn destinations_of<'a>(
         &'a self,
         identity: &'a IdentityName,
     ) -> impl Iterator<Item = Destination> + 'a {
-        self.partners.values().flat_map(move |partner| {
-            partner
-                .environments
-                .iter()
-                .filter(move |(_, environment)| environment.identity == *identity)
-                .map(|(kind, _)| Destination::new(partner.name.clone(), *kind))
-        })
+        self.places()
+            .filter(move |(at, _)| *at == identity)
+            .map(|(_, destination)| destination)
     }
 
     /// What a rotation of the identity has to reach.

@@ -1,13 +1,13 @@
 //! The daily probes of current identities. What they find moves nothing: it is logged, and remembered for
 //! `probe history`.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 
 use crate::{
     model::{Destination, IdentityName, Verdict},
+    probe::side_by_side,
     service::Service,
 };
 
@@ -29,19 +29,8 @@ pub(super) async fn run(service: Arc<Service>) {
 }
 
 async fn probe_all(service: &Arc<Service>, due: Vec<(IdentityName, Destination)>) {
-    let mut seen = BTreeSet::new();
-    let mut running = JoinSet::new();
-    for (identity, destination) in due {
-        if !seen.insert((identity.clone(), destination.clone())) {
-            continue;
-        }
-        if running.len() >= CONCURRENCY {
-            // Dropping the set ends what runs.
-            let _ = running.join_next().await;
-        }
-        running.spawn(one(service.clone(), identity, destination));
-    }
-    while running.join_next().await.is_some() {}
+    let work = |(identity, destination)| one(service.clone(), identity, destination);
+    side_by_side(CONCURRENCY, due, work, |()| {}).await;
 }
 
 async fn one(service: Arc<Service>, identity: IdentityName, destination: Destination) {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     ConnectorName, Destination, EmailAddress, Finding, Fingerprint, GenerationNumber, MessageId,
-    Role, SerialNumber, Validity,
+    Outcome, Role, SerialNumber, Validity,
 };
 
 /// How an acknowledgement reached us, and what authenticates it.
@@ -238,6 +238,11 @@ impl ProbeReport {
         self.verdict == Verdict::Accepted
             && self.controls.iter().all(|c| c.verdict == Verdict::Rejected)
             && self.verbs.iter().all(|v| v.passed != Some(false))
+    }
+
+    /// Accepted, proven, and nothing that was looked at is bad.
+    pub fn is_healthy(&self) -> bool {
+        self.proves_acceptance() && self.findings.iter().all(|f| f.outcome != Outcome::Bad)
     }
 
     /// Refused at every address because of the certificate: what retiring wants to see.

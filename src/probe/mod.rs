@@ -13,6 +13,7 @@ mod classify;
 mod conclude;
 mod controls;
 mod converse;
+mod crowd;
 mod dial;
 mod findings;
 #[cfg(fuzzing)]
@@ -37,5 +38,6 @@ mod verbs;
 mod verdicts;
 
 pub use account::{Account, AccountFault, AccountFile};
+pub use crowd::side_by_side;
 pub use prober::{Further, ProbeLimits, TlsProber};
 pub use request::{ClientIdentity, ProbeRequest, Prober, TlsParity};

@@ -4,13 +4,13 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use hyper::Method;
 use rustls::sign::CertifiedKey;
-use tokio::task::JoinSet;
 
 use super::{
     account::{Account, Moment},
     conclude::{Conclusion, conclude},
     controls,
     converse::Setting,
+    crowd::side_by_side,
     dial::{self, Target},
     http::{Call, Envelope},
     observation::{Conversation, Ending, Presented, Unusable},
@@ -129,24 +129,18 @@ fn unresolved(plan: &Plan, why: &str) -> Conclusion {
 
 /// Side by side; in the order of the addresses.
 async fn visit_all(plan: &Arc<Plan>, addresses: Vec<SocketAddr>) -> Vec<Visit> {
-    // Dropping the set ends the visits.
-    let mut running = JoinSet::new();
-    for (position, address) in addresses.into_iter().enumerate() {
-        let plan = plan.clone();
-        running.spawn(async move { (position, plan.visit(address).await) });
-    }
     let mut visits = Vec::new();
-    while let Some(ended) = running.join_next().await {
-        match ended {
-            Ok(visit) => visits.push(visit),
-            // Nothing cancels a visit but the end of the runtime, which ends us too.
-            Err(error) => {
-                if let Ok(panic) = error.try_into_panic() {
-                    std::panic::resume_unwind(panic);
-                }
-            }
-        }
-    }
+    let visit = |(position, address)| {
+        let plan = plan.clone();
+        async move { (position, plan.visit(address).await) }
+    };
+    side_by_side(
+        addresses.len(),
+        addresses.into_iter().enumerate(),
+        visit,
+        |visit| visits.push(visit),
+    )
+    .await;
     visits.sort_by_key(|(position, _)| *position);
     visits.into_iter().map(|(_, visit)| visit).collect()
 }

@@ -84,30 +84,26 @@ impl Service {
     ) -> Result<Vec<(IdentityName, Destination)>, ServiceError> {
         let config = self.config();
         let mut due = Vec::new();
-        for partner in config.partners.values() {
-            for (kind, environment) in &partner.environments {
-                let identity = &environment.identity;
-                let destination = Destination::new(partner.name.clone(), *kind);
-                let Some(found) = self.records.identity(identity)? else {
-                    continue;
-                };
-                let Some(current) = found.value.slots.current else {
-                    continue;
-                };
-                let history = self.records.probe_history(identity, &destination)?;
-                let Some(generation) = self.records.generation(identity, current)? else {
-                    continue;
-                };
-                // What was withheld is not shown to anybody.
-                if generation.value.key_state != KeyState::Active {
-                    continue;
-                }
-                let since = history.value.last().unwrap_or(generation.value.created_at);
-                let place = format!("{identity}/{destination}");
-                // A clock that was set back must not silence us for years.
-                if next_daily_probe(since, &place) <= now || since > now {
-                    due.push((since, identity.clone(), destination));
-                }
+        for (identity, destination) in config.places() {
+            let Some(found) = self.records.identity(identity)? else {
+                continue;
+            };
+            let Some(current) = found.value.slots.current else {
+                continue;
+            };
+            let history = self.records.probe_history(identity, &destination)?;
+            let Some(generation) = self.records.generation(identity, current)? else {
+                continue;
+            };
+            // What was withheld is not shown to anybody.
+            if generation.value.key_state != KeyState::Active {
+                continue;
+            }
+            let since = history.value.last().unwrap_or(generation.value.created_at);
+            let place = format!("{identity}/{destination}");
+            // A clock that was set back must not silence us for years.
+            if next_daily_probe(since, &place) <= now || since > now {
+                due.push((since, identity.clone(), destination));
             }
         }
         due.sort();

@@ -142,3 +142,6 @@ mod gateway_rules;
 
 /// `gateway render` and `gateway list`, as people run them.
 mod gateway_render;
+
+/// Probes of what the store holds.
+mod probe_places;

@@ -51,8 +51,15 @@ pub struct ProbeArguments {
     #[command(subcommand)]
     pub question: Option<ProbeQuestion>,
     /// An identity of the store, or the https URL of an endpoint that is probed with loose files.
-    #[arg(value_name = "IDENTITY|URL", required = true)]
+    #[arg(value_name = "IDENTITY|URL", required_unless_present = "all")]
     pub target: Option<Target>,
+    /// Probe every place in the configuration with what is in use there, and say a line of each.
+    #[arg(long, conflicts_with_all = ["target", "destination", "partner", "environment", "generation", "refused", "page", "watch",
+        "identity", "passphrase_file", "anchors", "resolve", "product", "tls", "account"])]
+    pub all: bool,
+    /// How many places are probed at once.
+    #[arg(long, value_name = "N", default_value_t = 8, requires = "all", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub at_once: u16,
     /// Where: `partner/test` or `partner/production`.
     #[arg(long, short, conflicts_with_all = ["partner", "environment"])]
     pub destination: Option<Destination>,

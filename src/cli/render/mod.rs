@@ -12,7 +12,7 @@ mod standing;
 
 pub(super) use gateway::{gateway, gateway_list};
 pub(super) use inspect::inspection;
-pub(super) use probe::{changes as probe_changes, colours, report as probe_report};
+pub(super) use probe::{changes as probe_changes, colours, indented, report as probe_report};
 pub(super) use probe_page::page as probe_page;
 
 pub(super) use keyring::{keyring, slot_in_words};

@@ -150,6 +150,13 @@ pub(super) fn history(out: &mut String, view: &ProbeHistoryView) -> std::fmt::Re
     Ok(())
 }
 
+/// A paragraph of its own below a line.
+pub(in crate::cli) fn indented(out: &mut String, indent: usize, text: &str) {
+    out.push_str(&" ".repeat(indent));
+    // Writing to a string cannot fail.
+    let _ = wrapped(out, indent, text);
+}
+
 /// Breaks between words; what stands before on the first line is as long as the indent.
 fn wrapped(out: &mut String, indent: usize, text: &str) -> std::fmt::Result {
     let mut column = indent;
