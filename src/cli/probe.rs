@@ -171,6 +171,8 @@ impl Once {
 /// Everything that a person brought.
 struct Loose {
     presented: Option<ClientIdentity>,
+    /// What was given beside it.
+    spare: Vec<Vec<u8>>,
     anchors: Vec<Vec<u8>>,
     account: Once,
     files: Files,
@@ -202,8 +204,12 @@ impl Loose {
             ServiceError::failed(format!("{}: {}", anchors.display(), with_causes(&error)))
                 .hint("countersign inspect FILE says what is in a file")
         })?;
+        let (presented, mut spare) = identity(output, given)?;
+        // Who issues for servers may have issued what is above us as well.
+        spare.extend(anchors.iter().cloned());
         Ok(Self {
-            presented: identity(output, given)?,
+            presented,
+            spare,
             anchors,
             account: Once::new(account),
             files: Files {
@@ -233,6 +239,7 @@ impl Loose {
         };
         let further = Further {
             large_body: true,
+            spare: Some(self.spare.clone()),
             account: self.account.take(),
         };
         TlsProber::new(ProbeLimits::default())
@@ -241,9 +248,13 @@ impl Loose {
     }
 }
 
-fn identity(output: Output, given: &LooseFiles) -> Result<Option<ClientIdentity>, ServiceError> {
+/// What is presented, and every certificate that was given.
+fn identity(
+    output: Output,
+    given: &LooseFiles,
+) -> Result<(Option<ClientIdentity>, Vec<Vec<u8>>), ServiceError> {
     if given.identity.is_empty() {
-        return Ok(None);
+        return Ok((None, Vec::new()));
     }
     let files = KeyFiles {
         files: given.identity.clone(),
@@ -261,11 +272,12 @@ fn identity(output: Output, given: &LooseFiles) -> Result<Option<ClientIdentity>
     })?;
     let credentials =
         Credentials::new(chain, key).map_err(|error| ServiceError::refused(with_causes(&error)))?;
-    Ok(Some(ClientIdentity {
+    let presented = ClientIdentity {
         chain: credentials.presented_chain().to_vec(),
         key_pkcs8: Zeroizing::new(credentials.key().pkcs8().to_vec()),
         fingerprint: credentials.fingerprint(),
-    }))
+    };
+    Ok((Some(presented), certificates))
 }
 
 /// For us alone: a report names addresses and versions.

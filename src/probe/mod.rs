@@ -20,6 +20,7 @@ mod findings;
 pub mod fuzzing;
 mod http;
 mod observation;
+mod other_chain;
 mod prober;
 #[cfg(test)]
 mod real_gateways;

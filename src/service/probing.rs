@@ -4,7 +4,10 @@
 use super::{GenerationSlot, Service, ServiceError, identities::in_slot};
 use crate::{
     config::Config,
-    model::{Destination, Environment, GenerationNumber, IdentityName, ProbeReport, audit::Author},
+    model::{
+        Destination, Environment, GenerationNumber, Identity, IdentityName, ProbeReport,
+        audit::Author,
+    },
     probe::{Account, Further, TlsProber},
     rotation::{Questions, probe_request},
 };
@@ -82,11 +85,33 @@ impl Service {
                 &request,
                 Further {
                     large_body: true,
+                    spare: Some(self.spare_certificates(&found, environment)?),
                     account,
                 },
             )
             .await;
         Ok((report, number))
+    }
+}
+
+impl Service {
+    /// Certificates that may belong above one of this identity: those above its other generations, and the roots that
+    /// its issuer and the environment name, among which intermediates may lie.
+    fn spare_certificates(
+        &self,
+        identity: &Identity,
+        environment: &Environment,
+    ) -> Result<Vec<Vec<u8>>, ServiceError> {
+        let mut spare = Vec::new();
+        for generation in self.records.generations(&identity.name)? {
+            let above = generation.value.chain.into_iter().skip(1);
+            spare.extend(above.map(|certificate| certificate.0));
+        }
+        if let Some(issuer) = self.config().issuers.get(&identity.issuer) {
+            spare.extend(issuer.anchors.iter().cloned());
+        }
+        spare.extend(environment.anchors.iter().cloned());
+        Ok(spare)
     }
 }
 
