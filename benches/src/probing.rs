@@ -106,6 +106,7 @@ impl Scene {
             gateway: GatewayProduct::Nginx,
         };
         let further = Further {
+            spare: None,
             large_body: everything,
             account: None,
         };

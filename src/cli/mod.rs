@@ -1,5 +1,6 @@
 //! The top layer: arguments in, results out.
 
+mod account;
 mod args;
 mod audit;
 mod backup;

@@ -13,15 +13,15 @@ use tokio::signal::unix::{SignalKind, signal};
 use zeroize::Zeroizing;
 
 use super::{
-    Exit, Output,
+    Exit, Output, account,
     args::{KeyFiles, LooseFiles, Offer, ProbeArguments, ProbeTarget},
-    connect, hint, key_files, render, unlock,
+    connect, hint, key_files, render,
 };
 use crate::{
     model::{Destination, GatewayProduct, Lapse, ProbeReport},
     pki::{self, Credentials, PrivateKey},
     probe::{Account, ClientIdentity, Further, ProbeLimits, ProbeRequest, TlsParity, TlsProber},
-    service::{self, Reply, Request, ServiceError, with_causes},
+    service::{self, LoginRequest, Reply, Request, ServiceError, with_causes},
 };
 
 /// Nobody's gateway is asked more often.
@@ -58,20 +58,50 @@ pub(super) async fn run(
                     .hint("countersign probe URL --identity FILE --anchors FILE"));
                 }
             }
-            let loose = Loose::read(output, &arguments.loose)?;
+            let account = arguments
+                .account
+                .as_deref()
+                .map(account::read)
+                .transpose()?;
+            let loose = Loose::read(output, &arguments.loose, account)?;
             terms.go(async || Ok(loose.probe(url).await)).await
         }
         ProbeTarget::Identity(name) => {
-            let request = of_store(&arguments, name)?;
+            let wanted = of_store(&arguments, name)?;
+            let account = arguments
+                .account
+                .as_deref()
+                .map(account::read)
+                .transpose()?;
+            let account = Once::new(account);
             terms
-                .go(
-                    async || match connect::ask(output.terminal, config, request.clone()).await? {
+                .go(async || {
+                    let LoginRequest {
+                        identity,
+                        destination,
+                        generation,
+                    } = wanted.clone();
+                    let reply = match account.take() {
+                        Some(account) => {
+                            account::log_in(output.terminal, config, wanted.clone(), account)
+                                .await?
+                        }
+                        None => {
+                            let request = Request::Probe {
+                                identity,
+                                destination,
+                                generation,
+                            };
+                            connect::ask(output.terminal, config, request).await?
+                        }
+                    };
+                    match reply {
                         Reply::Probe { report, .. } => Ok(*report),
                         _ => Err(ServiceError::failed(
                             "a probe was answered with something else",
                         )),
-                    },
-                )
+                    }
+                })
                 .await
                 .map_err(|mut error| {
                     error.hint = error.hint.map(|text| hint::with_config(&text, config));
@@ -86,7 +116,7 @@ fn pause(every: Lapse) -> Duration {
     every.unsigned().max(SHORTEST_PAUSE)
 }
 
-fn of_store(arguments: &ProbeArguments, name: &str) -> Result<Request, ServiceError> {
+fn of_store(arguments: &ProbeArguments, name: &str) -> Result<LoginRequest, ServiceError> {
     if let Some(option) = arguments.loose.given() {
         return Err(ServiceError::failed(format!(
             "{option} goes with a URL; what an identity of the store presents, and whom it believes, is configured"
@@ -114,7 +144,7 @@ fn of_store(arguments: &ProbeArguments, name: &str) -> Result<Request, ServiceEr
             );
         }
     };
-    Ok(Request::Probe {
+    Ok(LoginRequest {
         identity,
         destination,
         generation: arguments
@@ -124,12 +154,27 @@ fn of_store(arguments: &ProbeArguments, name: &str) -> Result<Request, ServiceEr
     })
 }
 
+/// An account, gone once it was tried: a watch must not lock it.
+struct Once(Mutex<Option<Account>>);
+
+impl Once {
+    fn new(account: Option<Account>) -> Self {
+        Self(Mutex::new(account))
+    }
+
+    fn take(&self) -> Option<Account> {
+        // Nothing panics while the lock is held.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
 /// Everything that a person brought.
 struct Loose {
     presented: Option<ClientIdentity>,
+    /// What was given beside it.
+    spare: Vec<Vec<u8>>,
     anchors: Vec<Vec<u8>>,
-    /// Gone once it was tried: a watch must not lock it.
-    account: Mutex<Option<Account>>,
+    account: Once,
     files: Files,
 }
 
@@ -141,7 +186,11 @@ struct Files {
 }
 
 impl Loose {
-    fn read(output: Output, given: &LooseFiles) -> Result<Self, ServiceError> {
+    fn read(
+        output: Output,
+        given: &LooseFiles,
+        account: Option<Account>,
+    ) -> Result<Self, ServiceError> {
         let Some(anchors) = &given.anchors else {
             return Err(ServiceError::failed(
                 "there are no trust anchors, so no server can be believed; the system's are never taken",
@@ -155,22 +204,14 @@ impl Loose {
             ServiceError::failed(format!("{}: {}", anchors.display(), with_causes(&error)))
                 .hint("countersign inspect FILE says what is in a file")
         })?;
-        let account = given
-            .account
-            .as_deref()
-            .map(|path| unlock::private_text(path, "account file"))
-            .transpose()?
-            .map(|text| Account::from_toml(&text))
-            .transpose()
-            .map_err(|fault| {
-                ServiceError::failed(format!("the account file: {fault}")).hint(
-                    "method = \"basic\" or \"cookie\" with user and password, or \"token\" with token: see docs/probe.md",
-                )
-            })?;
+        let (presented, mut spare) = identity(output, given)?;
+        // Who issues for servers may have issued what is above us as well.
+        spare.extend(anchors.iter().cloned());
         Ok(Self {
-            presented: identity(output, given)?,
+            presented,
+            spare,
             anchors,
-            account: Mutex::new(account),
+            account: Once::new(account),
             files: Files {
                 resolve: given.resolve.clone(),
                 product: given.product.unwrap_or(GatewayProduct::Other),
@@ -198,12 +239,8 @@ impl Loose {
         };
         let further = Further {
             large_body: true,
-            // Nothing panics while the lock is held.
-            account: self
-                .account
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .take(),
+            spare: Some(self.spare.clone()),
+            account: self.account.take(),
         };
         TlsProber::new(ProbeLimits::default())
             .examine(&request, further)
@@ -211,9 +248,13 @@ impl Loose {
     }
 }
 
-fn identity(output: Output, given: &LooseFiles) -> Result<Option<ClientIdentity>, ServiceError> {
+/// What is presented, and every certificate that was given.
+fn identity(
+    output: Output,
+    given: &LooseFiles,
+) -> Result<(Option<ClientIdentity>, Vec<Vec<u8>>), ServiceError> {
     if given.identity.is_empty() {
-        return Ok(None);
+        return Ok((None, Vec::new()));
     }
     let files = KeyFiles {
         files: given.identity.clone(),
@@ -231,11 +272,12 @@ fn identity(output: Output, given: &LooseFiles) -> Result<Option<ClientIdentity>
     })?;
     let credentials =
         Credentials::new(chain, key).map_err(|error| ServiceError::refused(with_causes(&error)))?;
-    Ok(Some(ClientIdentity {
+    let presented = ClientIdentity {
         chain: credentials.presented_chain().to_vec(),
         key_pkcs8: Zeroizing::new(credentials.key().pkcs8().to_vec()),
         fingerprint: credentials.fingerprint(),
-    }))
+    };
+    Ok((Some(presented), certificates))
 }
 
 /// For us alone: a report names addresses and versions.

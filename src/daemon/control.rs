@@ -23,7 +23,7 @@ use tokio::{
 };
 use tracing::warn;
 
-use super::{backup, desk::Desk, keyring};
+use super::{backup, desk::Desk, keyring, login};
 use crate::{
     model::{
         IdentityName,
@@ -50,6 +50,7 @@ pub(super) async fn serve(desk: Arc<Desk>, listener: UnixListener) {
         .route("/v1/exchange/receive", post(receive))
         .route(keyring::PATH, post(keyring))
         .route(backup::PATH, post(backup))
+        .route(login::PATH, post(probe))
         .route("/v1/status", get(status))
         .route("/v1/identities", get(identities))
         .route("/v1/identities/{identity}", get(identity))
@@ -247,6 +248,43 @@ async fn backup(
     let headers = [
         (header::CONNECTION, "upgrade"),
         (header::UPGRADE, backup::PROTOCOL),
+    ];
+    (StatusCode::SWITCHING_PROTOCOLS, headers).into_response()
+}
+
+/// An account at Jira is a secret, and comes as one (see [`login`]).
+async fn probe(
+    State(desk): State<Arc<Desk>>,
+    Extension(actor): Extension<Actor>,
+    mut call: axum::extract::Request,
+) -> Response {
+    let wanted = call.headers().get(header::UPGRADE);
+    let upgrade = match wanted {
+        Some(protocol) if protocol == login::PROTOCOL => hyper::upgrade::on(&mut call),
+        _ => {
+            return Refused(
+                ServiceError::failed("this is for an account at Jira, which does not come by HTTP")
+                    .hint("countersign probe IDENTITY --account FILE"),
+            )
+            .into_response();
+        }
+    };
+    tokio::spawn(async move {
+        let conversation = async {
+            let mut stream = keyring::bare(upgrade.await.ok()?)?;
+            let request = tokio::time::timeout(HEAD, login::read_request(&mut stream)).await;
+            let (request, account) = request.ok()?.ok()?;
+            login::answer(&desk, actor, request, account, &mut stream)
+                .await
+                .ok()
+        };
+        if conversation.await.is_none() {
+            tracing::debug!("a conversation about a login ended early");
+        }
+    });
+    let headers = [
+        (header::CONNECTION, "upgrade"),
+        (header::UPGRADE, login::PROTOCOL),
     ];
     (StatusCode::SWITCHING_PROTOCOLS, headers).into_response()
 }

@@ -12,6 +12,7 @@ mod control;
 mod desk;
 mod following;
 mod keyring;
+mod login;
 mod prober;
 mod rekeyer;
 mod scheduler;
@@ -30,6 +31,7 @@ pub use backup::call_backup;
 pub use client::{ClientError, call, is_running};
 pub use following::Following;
 pub use keyring::{SecretFrame, call_keyring};
+pub use login::call_login;
 pub use sockets::{SocketError, Sockets};
 pub use state::{Sealed, State};
 

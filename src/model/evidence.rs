@@ -155,6 +155,20 @@ pub struct AddressEvidence {
     pub headers: BTreeMap<String, String>,
     /// One sentence for people.
     pub explanation: String,
+    /// What became of another chain above the same leaf; `None` when there was no reason to try one, or no other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub other_chain: Option<OtherChain>,
+}
+
+/// A second conversation with the same certificate and other intermediates, or none.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct OtherChain {
+    /// In what it differed, as a clause.
+    pub how: String,
+    /// Whether the certificate was let in.
+    pub let_in: bool,
+    /// One sentence for people.
+    pub explanation: String,
 }
 
 /// A conversation that ought to be refused.
@@ -245,14 +259,14 @@ impl ProbeReport {
         self.proves_acceptance() && self.findings.iter().all(|f| f.outcome != Outcome::Bad)
     }
 
-    /// Refused at every address because of the certificate: what retiring wants to see.
+    /// Refused at every address because of the certificate, and not only because of what was sent above it: what
+    /// retiring wants to see.
     pub fn proves_refusal(&self) -> bool {
         self.verdict == Verdict::Rejected
             && !self.addresses.is_empty()
-            && self
-                .addresses
-                .iter()
-                .all(|a| a.verdict == Verdict::Rejected)
+            && self.addresses.iter().all(|a| {
+                a.verdict == Verdict::Rejected && !a.other_chain.as_ref().is_some_and(|o| o.let_in)
+            })
     }
 }
 

@@ -29,7 +29,8 @@ pub use certificate::{
 pub use code::{CodeHash, PendingCode};
 pub use evidence::{
     Acknowledgement, Activation, AddressEvidence, AppliedBy, CertificateSummary, Channel,
-    ConnectorReport, Control, ControlEvidence, ProbeReport, Tier, VerbEvidence, Verdict,
+    ConnectorReport, Control, ControlEvidence, OtherChain, ProbeReport, Tier, VerbEvidence,
+    Verdict,
 };
 pub use finding::{Check, Finding, Outcome, Sureness};
 pub use fingerprint::{Fingerprint, KeyId, ParseFingerprintError, Sha1Fingerprint};

@@ -159,6 +159,35 @@ pub fn order_chain(certificates: &[Vec<u8>], leaf: KeyId) -> Result<Vec<Vec<u8>>
     Ok(ordered.into_iter().map(|link| link.der.to_vec()).collect())
 }
 
+/// Another way to send the same leaf: continued by what it lacks, through another certificate of one of its issuers, or,
+/// where `spare` has neither, alone. `None` when there is no other way. What cannot be read in `spare` is passed over,
+/// and so are roots, which nobody needs to be sent.
+pub fn other_chain(sent: &[Vec<u8>], spare: &[Vec<u8>]) -> Option<Vec<Vec<u8>>> {
+    let links = read_all(sent).ok()?;
+    let mut pool: Vec<Link<'_>> = spare
+        .iter()
+        .filter(|der| !sent.contains(der))
+        .filter_map(|der| Link::read(der).ok())
+        .filter(|link| !link.parts.is_self_signed())
+        .collect();
+    // The end first: what continues a chain changes nothing of it.
+    for kept in (1..=links.len()).rev() {
+        let last = &links[kept - 1];
+        let Some(found) = pool.iter().position(|link| last.is_issued_by(link)) else {
+            continue;
+        };
+        let mut other: Vec<&[u8]> = links[..kept].iter().map(|link| link.der).collect();
+        let mut next = Some(found);
+        while let Some(position) = next {
+            let link = pool.swap_remove(position);
+            other.push(link.der);
+            next = pool.iter().position(|issuer| link.is_issued_by(issuer));
+        }
+        return Some(other.into_iter().map(<[u8]>::to_vec).collect());
+    }
+    (sent.len() > 1).then(|| vec![sent[0].clone()])
+}
+
 fn read_all(certificates: &[Vec<u8>]) -> Result<Vec<Link<'_>>, ChainError> {
     certificates
         .iter()

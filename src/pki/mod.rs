@@ -23,7 +23,7 @@ mod subject;
 mod subject_of;
 
 pub use authority::{AuthorityError, CertificateAuthority};
-pub use chain::{ChainError, inspect_chain, order_chain};
+pub use chain::{ChainError, inspect_chain, order_chain, other_chain};
 pub use credentials::{Credentials, CredentialsError};
 pub use digest::digest_of;
 pub use inspect::{InspectError, LARGEST_CERTIFICATE, inspect};

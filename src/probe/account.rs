@@ -1,29 +1,33 @@
 //! The account at Jira: one attempt, and what Jira says of it. Jira locks an account by CAPTCHA after a few
 //! failures, so nothing here is ever tried twice.
 
+mod file;
+mod frames;
+mod oauth;
+mod problem;
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hyper::Method;
-use serde::Deserialize;
+use jiff::Timestamp;
 use zeroize::Zeroizing;
 
+pub use self::file::{AccountFault, AccountFile};
+use self::oauth::Link;
+pub(super) use self::oauth::Moment;
 use super::{
     classify::{Answer, classify},
     conclude::conclude,
+    dial::Target,
     http::{Call, Private},
     observation::{Conversation, Ending, Presented, Reply},
 };
 use crate::model::{Check, Finding, Outcome, Role, Sureness, one_line};
 
 /// What is shown to Jira itself, behind the gateway.
-#[derive(Deserialize)]
-#[serde(
-    deny_unknown_fields,
-    rename_all = "kebab-case",
-    rename_all_fields = "kebab-case",
-    tag = "method"
-)]
 pub enum Account {
     /// Name and password in every request (RFC 7617).
     Basic {
@@ -44,69 +48,68 @@ pub enum Account {
         /// The password.
         password: Zeroizing<String>,
     },
+    /// A signature, as application links want it (RFC 5849).
+    Oauth1(Link),
 }
 
-/// A text that describes no account. It repeats nothing of the text, for that may be the password.
-#[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error(
-    "it describes no account (line {line}): `method` is \"basic\" or \"cookie\" with `user` and `password`, or \"token\" with `token`"
-)]
-pub struct AccountFault {
-    /// Where.
-    pub line: usize,
+/// The one attempt, ready to be sent.
+pub(super) struct Attempt {
+    pub(super) call: Call,
+    pub(super) private: Private,
+    /// What was signed, where something was.
+    signed: Option<Zeroizing<String>>,
 }
 
 impl Account {
-    /// Reads TOML.
-    pub fn from_toml(text: &str) -> Result<Self, AccountFault> {
-        toml::from_str(text).map_err(|error: toml::de::Error| AccountFault {
-            line: error.span().map_or(1, |span| {
-                text.get(..span.start)
-                    .map_or(1, |before| before.matches('\n').count() + 1)
-            }),
-        })
-    }
-
-    fn method(&self) -> &'static str {
+    /// The word by which the file calls it.
+    pub fn method(&self) -> &'static str {
         match self {
             Self::Basic { .. } => "basic",
             Self::Token { .. } => "token",
             Self::Cookie { .. } => "cookie",
+            Self::Oauth1(_) => "oauth1",
         }
     }
 
-    /// The one attempt.
-    pub(super) fn call(&self, base: &str) -> (Call, Private) {
-        let get = |authorization| {
-            (
-                Call {
-                    method: Method::GET,
-                    path: format!("{base}/rest/api/2/myself"),
-                    json: None,
-                },
-                Private {
-                    authorization: Some(authorization),
-                    json: None,
-                },
-            )
+    /// The one attempt; an error when the key does not sign.
+    pub(super) fn attempt(&self, target: &Target, moment: &Moment) -> Result<Attempt, rsa::Error> {
+        let base = &target.base;
+        let get = |authorization, signed| Attempt {
+            call: Call {
+                method: Method::GET,
+                path: format!("{base}/rest/api/2/myself"),
+                json: None,
+            },
+            private: Private {
+                authorization: Some(authorization),
+                json: None,
+            },
+            signed,
         };
-        match self {
+        Ok(match self {
             Self::Basic { user, password } => {
                 let pair = Zeroizing::new(format!("{user}:{}", password.as_str()));
                 let encoded = Zeroizing::new(STANDARD.encode(pair.as_bytes()));
-                get(Zeroizing::new(format!("Basic {}", encoded.as_str())))
+                get(Zeroizing::new(format!("Basic {}", encoded.as_str())), None)
             }
-            Self::Token { token } => get(Zeroizing::new(format!("Bearer {}", token.as_str()))),
+            Self::Token { token } => {
+                get(Zeroizing::new(format!("Bearer {}", token.as_str())), None)
+            }
+            Self::Oauth1(link) => {
+                let url = oauth::url(target, &format!("{base}/rest/api/2/myself"));
+                let signed = link.sign("GET", &url, moment)?;
+                get(signed.authorization, Some(signed.base))
+            }
             Self::Cookie { user, password } => {
                 let quoted = |text: &str| Zeroizing::new(serde_json::Value::from(text).to_string());
                 let (user, password) = (quoted(user), quoted(password));
-                (
-                    Call {
+                Attempt {
+                    call: Call {
                         method: Method::POST,
                         path: format!("{base}/rest/auth/1/session"),
                         json: None,
                     },
-                    Private {
+                    private: Private {
                         authorization: None,
                         json: Some(Zeroizing::new(format!(
                             "{{\"username\":{},\"password\":{}}}",
@@ -114,19 +117,40 @@ impl Account {
                             password.as_str()
                         ))),
                     },
-                )
+                    signed: None,
+                }
             }
-        }
+        })
     }
 
-    /// What Jira said of it.
-    pub(super) fn judge(&self, seen: &Conversation) -> Finding {
+    /// What is said where the key did not sign, and nothing was sent.
+    pub(super) fn unsigned(&self, why: &rsa::Error) -> Finding {
+        let seen = format!(
+            "{}: nothing was sent, for the private key does not sign: {why}",
+            self.method()
+        );
+        Finding::good(Check::Account, seen)
+            .outcome(Outcome::Bad)
+            .mend(
+                Role::Ops,
+                "give the key that belongs to the public key in Jira's application link",
+            )
+    }
+
+    /// What Jira said of it. `at` is the time by our clock.
+    pub(super) fn judge(&self, attempt: &Attempt, seen: &Conversation, at: Timestamp) -> Finding {
         let method = self.method();
         let Ending::Answered(reply) = &seen.ending else {
             let why = conclude(seen, Presented::Ours).explanation;
             return Finding::good(Check::Account, format!("{method}: {why}"))
                 .outcome(Outcome::Unknown);
         };
+        // Jira's provider of OAuth says this, also where a gateway strips Jira's headers.
+        if let Some(signed) = &attempt.signed
+            && let Some(problem) = problem::said(reply)
+        {
+            return problem.finding(reply, signed, at);
+        }
         if matches!(classify(reply), Answer::Jira { .. }) {
             return of_jira(method, reply);
         }
@@ -194,110 +218,5 @@ impl fmt::Debug for Account {
         f.debug_struct("Account")
             .field("method", &self.method())
             .finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Outcome, status, headers, words.
-    type Case<'a> = (Outcome, u16, &'a [(&'a str, &'a str)], &'a str);
-
-    fn seen(status: u16, headers: &[(&str, &str)]) -> Conversation {
-        Conversation::ended(Ending::Answered(Reply {
-            status,
-            headers: headers
-                .iter()
-                .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()))
-                .collect(),
-            body: String::new(),
-        }))
-    }
-
-    fn token() -> Account {
-        Account::from_toml("method = \"token\"\ntoken = \"hush\"").unwrap()
-    }
-
-    #[test]
-    fn jiras_words_decide_before_its_status() {
-        let id = ("x-arequestid", "1x1x1");
-        let cases: &[Case] = &[
-            (
-                Outcome::Good,
-                200,
-                &[id, ("x-seraph-loginreason", "OK")],
-                "logged in",
-            ),
-            (
-                Outcome::Bad,
-                200,
-                &[id, ("x-seraph-loginreason", "AUTHENTICATION_DENIED")],
-                "CAPTCHA",
-            ),
-            (
-                Outcome::Bad,
-                401,
-                &[id, ("x-seraph-loginreason", "AUTHENTICATED_FAILED")],
-                "does not take",
-            ),
-            (
-                Outcome::Bad,
-                403,
-                &[(
-                    "x-authentication-denied-reason",
-                    "CAPTCHA_CHALLENGE; login-url=https://j/login",
-                )],
-                "CAPTCHA",
-            ),
-            (
-                Outcome::Unknown,
-                200,
-                &[id, ("x-ausername", "anonymous")],
-                "nothing of the credentials",
-            ),
-            (Outcome::Unknown, 500, &[id], "nothing of the credentials"),
-            (
-                Outcome::Bad,
-                401,
-                &[("www-authenticate", "Basic realm=gw")],
-                "the gateway, not Jira",
-            ),
-        ];
-        for (outcome, status, headers, words) in cases {
-            let finding = token().judge(&seen(*status, headers));
-            assert_eq!(finding.outcome, *outcome, "{finding:?}");
-            assert!(finding.seen.contains(words), "{finding:?}");
-        }
-    }
-
-    #[test]
-    fn a_secret_is_neither_debugged_nor_in_the_fault_of_its_file() {
-        assert!(!format!("{:?}", token()).contains("hush"));
-        for text in [
-            "method = \"token\"\ntoken = 12345678",
-            "method = \"basic\"\nuser = \"align\"\npassword = \"hush",
-            "method = \"basic\"\npasword = \"hush\"",
-            "hush",
-        ] {
-            let fault = Account::from_toml(text).unwrap_err();
-            let said = format!("{fault} {fault:?}");
-            assert!(
-                !said.contains("hush") && !said.contains("12345678"),
-                "{said}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_password_with_quotes_stays_one_string() {
-        let account = Account::Cookie {
-            user: "align".to_owned(),
-            password: Zeroizing::new("a\"b\\".to_owned()),
-        };
-        let (call, private) = account.call("/jira");
-        assert_eq!(call.path, "/jira/rest/auth/1/session");
-        let json: serde_json::Value = serde_json::from_str(&private.json.unwrap()).unwrap();
-        assert_eq!(json["password"], "a\"b\\");
     }
 }

@@ -67,7 +67,14 @@ pub(super) fn findings(
 ) -> Vec<Finding> {
     let seen = &worst.seen;
     let mut found = vec![name(request, visits)];
-    let (sureness, doubt) = sureness(&worst.seen);
+    let (mut sureness, mut doubt) = sureness(&worst.seen);
+    if let Some(other) = &worst.other {
+        if other.let_in() {
+            (sureness, doubt) = (Sureness::Certain, None);
+        } else if other.doubt().is_some() {
+            doubt = other.doubt();
+        }
+    }
     let stopped = |check| concluded(check, request, &worst.conclusion, sureness, doubt);
     if matches!(
         seen.ending,

@@ -20,6 +20,7 @@ mod findings;
 pub mod fuzzing;
 mod http;
 mod observation;
+mod other_chain;
 mod prober;
 #[cfg(test)]
 mod real_gateways;
@@ -37,7 +38,7 @@ mod verbs;
 #[cfg(test)]
 mod verdicts;
 
-pub use account::{Account, AccountFault};
+pub use account::{Account, AccountFault, AccountFile};
 pub use crowd::side_by_side;
 pub use prober::{Further, ProbeLimits, TlsProber};
 pub use request::{ClientIdentity, ProbeRequest, Prober, TlsParity};

@@ -6,7 +6,7 @@ use hyper::Method;
 use rustls::sign::CertifiedKey;
 
 use super::{
-    account::Account,
+    account::{Account, Moment},
     conclude::{Conclusion, conclude},
     controls,
     converse::Setting,
@@ -14,13 +14,14 @@ use super::{
     dial::{self, Target},
     http::{Call, Envelope},
     observation::{Conversation, Ending, Presented, Unusable},
+    other_chain::{self, Other, Tried},
     remedy::Matter,
     report::{self, Visit},
     request::{ProbeRequest, Prober},
     tls::{self, Stance},
     verbs,
 };
-use crate::model::{Control, ControlEvidence, ProbeReport, Tier, Verdict};
+use crate::model::{Control, ControlEvidence, Finding, ProbeReport, Tier, Verdict};
 
 /// How long a probe waits, and how much it reads. The times hold for each conversation.
 #[derive(Clone, Copy, Debug)]
@@ -67,6 +68,9 @@ impl TlsProber {
 pub struct Further {
     /// Whether to send a large request, which a gateway that asks late cannot take.
     pub large_body: bool,
+    /// Certificates (DER) that may belong above ours: where a refusal may be for want of one, or because of one, it is
+    /// tried once with another chain. `None`: not tried.
+    pub spare: Option<Vec<Vec<u8>>>,
     /// The account at Jira to log in with: once, at one address.
     pub account: Option<Account>,
 }
@@ -83,6 +87,10 @@ impl TlsProber {
         let plan = match Plan::new(request, self.limits) {
             Ok(plan) => Arc::new(Plan {
                 large: further.large_body,
+                other: request
+                    .presented
+                    .as_ref()
+                    .and_then(|presented| Other::of(presented, further.spare.as_deref()?)),
                 ..plan
             }),
             Err(why) => {
@@ -108,13 +116,8 @@ impl TlsProber {
             && visits.iter().all(accepted)
             && let Some(first) = visits.first_mut()
         {
-            let (call, private) = account.call(&plan.setting.target.base);
-            let ours = plan.ours.clone();
-            let seen = plan
-                .setting
-                .confide(first.address, ours, &call, &private)
-                .await;
-            first.account = Some(account.judge(&seen));
+            let moment = Moment::at(request.at);
+            first.account = Some(plan.log_in(first.address, account, &moment).await);
         }
         report::report(request, visits, left_out)
     }
@@ -155,6 +158,7 @@ struct Plan {
     setting: Setting,
     ours: Option<Arc<CertifiedKey>>,
     stranger: Option<Result<Arc<CertifiedKey>, String>>,
+    other: Option<Other>,
     verbs: bool,
     large: bool,
 }
@@ -181,6 +185,7 @@ impl Plan {
             },
             ours,
             stranger,
+            other: None,
             verbs: request.verbs,
             large: false,
         })
@@ -210,7 +215,12 @@ impl Plan {
         let controls = seen.server_verified;
         let verbs = self.verbs && conclusion.verdict == Verdict::Accepted;
         let large = self.large && conclusion.verdict == Verdict::Accepted;
-        let (controls, verbs, large) = tokio::join!(
+        let other = self
+            .other
+            .as_ref()
+            .filter(|_| other_chain::could_be_why(&seen, &conclusion));
+        let (other, controls, verbs, large) = tokio::join!(
+            async { Some(self.try_other(address, other?, &call).await) },
             async {
                 if controls {
                     self.controls(address, &call).await
@@ -238,12 +248,37 @@ impl Plan {
         Visit {
             address,
             seen,
-            conclusion,
+            conclusion: match &other {
+                Some(tried) => tried.added_to(conclusion),
+                None => conclusion,
+            },
             controls,
             verbs,
+            other,
             large,
             account: None,
         }
+    }
+
+    /// Presents another chain to a gateway that was believed a moment ago, and is only presented it if it is again.
+    async fn try_other(&self, address: SocketAddr, other: &Other, call: &Call) -> Tried {
+        let key = Some(other.key.clone());
+        let seen = self.setting.converse(address, key, call).await;
+        other.judge(&seen)
+    }
+
+    /// Logs in, once.
+    async fn log_in(&self, address: SocketAddr, account: &Account, moment: &Moment) -> Finding {
+        let attempt = match account.attempt(&self.setting.target, moment) {
+            Ok(attempt) => attempt,
+            Err(why) => return account.unsigned(&why),
+        };
+        let ours = self.ours.clone();
+        let seen = self
+            .setting
+            .confide(address, ours, &attempt.call, &attempt.private)
+            .await;
+        account.judge(&attempt, &seen, moment.time())
     }
 
     async fn controls(&self, address: SocketAddr, call: &Call) -> Vec<ControlEvidence> {

@@ -26,6 +26,10 @@ pub(super) enum Matter {
     AskEarly,
     /// Our certificate is not trusted there.
     Trust,
+    /// Our certificate is trusted there together with an intermediate that was not sent.
+    Intermediate,
+    /// Our certificate is trusted there without what was sent above it.
+    LeafAlone,
     /// Our certificate is unfit: expired, revoked, not for clients.
     Certificate,
     /// Our certificate is within its period, and the gateway thinks otherwise.
@@ -54,9 +58,13 @@ impl Matter {
     /// Who can mend it.
     pub(super) fn owner(self) -> Role {
         match self {
-            Self::Request | Self::Anchors | Self::Certificate | Self::KeyType | Self::Present => {
-                Role::Ops
-            }
+            Self::Request
+            | Self::Anchors
+            | Self::Certificate
+            | Self::Intermediate
+            | Self::KeyType
+            | Self::LeafAlone
+            | Self::Present => Role::Ops,
             Self::SingleSignOn => Role::JiraMgr,
             _ => Role::JiraSec,
         }
@@ -103,6 +111,12 @@ impl Matter {
             }
             Self::Certificate => {
                 "issue a certificate that is within its validity, not revoked, and has clientAuth among its extended key usages; then offer it"
+            }
+            Self::Intermediate => {
+                "present the certificate together with that intermediate: import or adopt it with its whole chain, or have the gateway's side install the intermediate beside its root"
+            }
+            Self::LeafAlone => {
+                "present the certificate without the intermediates above it: import or adopt it with a chain that the gateway knows"
             }
             Self::Clock => {
                 "set the gateway's clock, and renew the revocation lists that it reads: OpenSSL says of a list that is out of date what it says of a certificate"

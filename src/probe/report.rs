@@ -8,6 +8,7 @@ use super::{
     conclude::Conclusion,
     controls, findings,
     observation::{Conversation, Ending},
+    other_chain::Tried,
     remedy::Matter,
     request::ProbeRequest,
     verbs,
@@ -25,6 +26,8 @@ pub(super) struct Visit {
     pub(super) conclusion: Conclusion,
     pub(super) controls: Vec<ControlEvidence>,
     pub(super) verbs: Vec<VerbEvidence>,
+    /// What became of another chain above the same leaf, when it was tried.
+    pub(super) other: Option<Tried>,
     /// What became of a large request, when it was tried.
     pub(super) large: Option<Conversation>,
     /// What became of the account, when it was tried.
@@ -204,6 +207,7 @@ fn evidence(visit: &Visit) -> AddressEvidence {
             .map(|(name, value)| (name.clone(), bounded(name, value)))
             .collect(),
         explanation: visit.conclusion.explanation.clone(),
+        other_chain: visit.other.as_ref().map(Tried::evidence),
     }
 }
 
@@ -272,6 +276,7 @@ mod tests {
             seen,
             controls: Vec::new(),
             verbs: Vec::new(),
+            other: None,
             large: None,
             account: None,
         }

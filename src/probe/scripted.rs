@@ -1,6 +1,7 @@
 //! The probe against a server in this process that misbehaves as no configuration of a real one can.
 
 mod answers;
+mod chains;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -48,6 +49,8 @@ enum Script {
     Stalled(&'static str),
     /// Answers, but takes signatures by RSA keys only.
     RsaOnly(&'static str),
+    /// Answers, but takes nothing that was sent above a leaf.
+    LeafOnly(&'static str),
 }
 
 async fn run(script: Script) -> (SocketAddr, Vec<u8>) {
@@ -70,7 +73,10 @@ async fn run(script: Script) -> (SocketAddr, Vec<u8>) {
     let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_protocol_versions(&[&rustls::version::TLS12])
         .unwrap()
-        .with_client_cert_verifier(Arc::new(Anybody(schemes)))
+        .with_client_cert_verifier(Arc::new(Anybody {
+            schemes,
+            alone: matches!(script, Script::LeafOnly(_)),
+        }))
         .with_single_cert(chain, PrivateKeyDer::Pkcs8(server.key_der().into()))
         .unwrap();
     let acceptor = TlsAcceptor::from(Arc::new(config));
@@ -105,7 +111,7 @@ async fn play(script: Script, mut tcp: TcpStream, acceptor: TlsAcceptor) {
     };
     let _ = tls.read(&mut buffer).await;
     match script {
-        Script::Answer(bytes) | Script::RsaOnly(bytes) => {
+        Script::Answer(bytes) | Script::RsaOnly(bytes) | Script::LeafOnly(bytes) => {
             let _ = tls.write_all(bytes.as_bytes()).await;
             let _ = tls.shutdown().await;
         }
@@ -268,7 +274,11 @@ async fn headers_of_the_answer_are_bounded_and_inert() {
 }
 
 #[derive(Debug)]
-struct Anybody(Vec<SignatureScheme>);
+struct Anybody {
+    schemes: Vec<SignatureScheme>,
+    /// Whether a leaf has to come alone.
+    alone: bool,
+}
 
 impl ClientCertVerifier for Anybody {
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
@@ -282,9 +292,12 @@ impl ClientCertVerifier for Anybody {
     fn verify_client_cert(
         &self,
         _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
+        above: &[CertificateDer<'_>],
         _: UnixTime,
     ) -> Result<ClientCertVerified, rustls::Error> {
+        if self.alone && !above.is_empty() {
+            return Err(rustls::CertificateError::UnknownIssuer.into());
+        }
         Ok(ClientCertVerified::assertion())
     }
 
@@ -307,7 +320,7 @@ impl ClientCertVerifier for Anybody {
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.clone()
+        self.schemes.clone()
     }
 }
 

@@ -14,6 +14,7 @@ mod identities;
 mod issuers;
 mod keyring;
 mod ledger;
+mod login;
 mod opening;
 mod outlook;
 mod probe_history;
@@ -48,6 +49,7 @@ pub use keyring::{
     CostView, KeyringReply, KeyringRequest, RekeyState, RekeyView, SlotChanged, SlotView,
     SlotsView, TokenView,
 };
+pub use login::LoginRequest;
 pub use probe_history::{DestinationHistoryView, ProbeHistoryView};
 pub use request::{GenerationSlot, IdentityAdd, IdentityAdopt, Reply, Request, Statement};
 pub use standing::{LeaderView, Standing, StandingView};

@@ -4,8 +4,11 @@
 use super::{GenerationSlot, Service, ServiceError, identities::in_slot};
 use crate::{
     config::Config,
-    model::{Destination, Environment, GenerationNumber, IdentityName, ProbeReport, audit::Author},
-    probe::{Further, TlsProber},
+    model::{
+        Destination, Environment, GenerationNumber, Identity, IdentityName, ProbeReport,
+        audit::Author,
+    },
+    probe::{Account, Further, TlsProber},
     rotation::{Questions, probe_request},
 };
 
@@ -18,15 +21,28 @@ impl Service {
         slot: GenerationSlot,
     ) -> Result<ProbeReport, ServiceError> {
         let (report, number) = self.ask_on_the_wire(identity, destination, slot).await?;
+        self.keep_probe(by, identity, destination, slot, number, &report)?;
+        Ok(report)
+    }
+
+    /// What is kept of a probe by hand.
+    pub(super) fn keep_probe(
+        &self,
+        by: &Author,
+        identity: &IdentityName,
+        destination: &Destination,
+        slot: GenerationSlot,
+        number: GenerationNumber,
+        report: &ProbeReport,
+    ) -> Result<(), ServiceError> {
         // A generation that is not in use yet, or no more, says nothing of the identity's standing.
         if slot == GenerationSlot::Current {
             // Somebody waits to see it, also when the disk is full or another probe was remembered meanwhile.
-            if let Err(error) = self.remember_probe(identity, destination, number, &report) {
+            if let Err(error) = self.remember_probe(identity, destination, number, report) {
                 tracing::error!(%identity, %destination, "a probe could not be remembered: {error}");
             }
         }
-        self.note_on_claim(by, identity, number, destination, &report)?;
-        Ok(report)
+        self.note_on_claim(by, identity, number, destination, report)
     }
 
     /// The probe itself, and which generation was presented.
@@ -35,6 +51,17 @@ impl Service {
         identity: &IdentityName,
         destination: &Destination,
         slot: GenerationSlot,
+    ) -> Result<(ProbeReport, GenerationNumber), ServiceError> {
+        self.ask_further(identity, destination, slot, None).await
+    }
+
+    /// The same, and a login at its end where there is an account.
+    pub(super) async fn ask_further(
+        &self,
+        identity: &IdentityName,
+        destination: &Destination,
+        slot: GenerationSlot,
+        account: Option<Account>,
     ) -> Result<(ProbeReport, GenerationNumber), ServiceError> {
         let config = self.config();
         let found = self.existing(identity)?.value;
@@ -58,11 +85,33 @@ impl Service {
                 &request,
                 Further {
                     large_body: true,
-                    account: None,
+                    spare: Some(self.spare_certificates(&found, environment)?),
+                    account,
                 },
             )
             .await;
         Ok((report, number))
+    }
+}
+
+impl Service {
+    /// Certificates that may belong above one of this identity: those above its other generations, and the roots that
+    /// its issuer and the environment name, among which intermediates may lie.
+    fn spare_certificates(
+        &self,
+        identity: &Identity,
+        environment: &Environment,
+    ) -> Result<Vec<Vec<u8>>, ServiceError> {
+        let mut spare = Vec::new();
+        for generation in self.records.generations(&identity.name)? {
+            let above = generation.value.chain.into_iter().skip(1);
+            spare.extend(above.map(|certificate| certificate.0));
+        }
+        if let Some(issuer) = self.config().issuers.get(&identity.issuer) {
+            spare.extend(issuer.anchors.iter().cloned());
+        }
+        spare.extend(environment.anchors.iter().cloned());
+        Ok(spare)
     }
 }
 

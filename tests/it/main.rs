@@ -19,6 +19,12 @@ mod story;
 /// The probe, of endpoints that stand in no configuration.
 mod probe_url;
 
+/// The probe's one login by OAuth 1.0a.
+mod probe_oauth;
+
+/// The probe of an identity of the store.
+mod probe_store;
+
 /// What the contact finds in the mailbox.
 mod story_mail;
 

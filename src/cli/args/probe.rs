@@ -77,6 +77,10 @@ pub struct ProbeArguments {
     pub refused: bool,
     #[command(flatten)]
     pub loose: LooseFiles,
+    /// Log in at Jira, once: a file that only we can read, with `method` (basic, token, cookie or oauth1) and what
+    /// belongs to it.
+    #[arg(long, value_name = "FILE")]
+    pub account: Option<PathBuf>,
     /// Write the report as a page to attach to a ticket: one file of HTML that loads nothing.
     #[arg(long, value_name = "FILE")]
     pub page: Option<PathBuf>,
@@ -115,9 +119,6 @@ pub struct LooseFiles {
     /// What to offer: 1.2 as the Jira connector does, or both.
     #[arg(long, value_enum)]
     pub tls: Option<Offer>,
-    /// Log in at Jira, once: a file that only we can read, with `method`, and `user` and `password`, or `token`.
-    #[arg(long, value_name = "FILE")]
-    pub account: Option<PathBuf>,
 }
 
 impl LooseFiles {
@@ -130,7 +131,6 @@ impl LooseFiles {
             (!self.resolve.is_empty(), "--resolve"),
             (self.product.is_some(), "--for"),
             (self.tls.is_some(), "--tls"),
-            (self.account.is_some(), "--account"),
         ]
         .into_iter()
         .find_map(|(given, name)| given.then_some(name))

@@ -213,6 +213,7 @@ mod tests {
                 http_status: Some(403),
                 headers: [(hostile.to_owned(), hostile.to_owned())].into(),
                 explanation: hostile.to_owned(),
+                other_chain: None,
             }],
             controls: Vec::new(),
             verbs: Vec::new(),

@@ -11,7 +11,8 @@ use super::{
 };
 use crate::model::{
     Acknowledgement, ConnectorName, Destination, EmailAddress, Fingerprint, GenerationNumber,
-    IdentityName, IssuerName, KeyAlgorithm, KeyId, LetterKind, MessageId, PolicyName, SerialNumber,
+    IdentityName, IssuerName, KeyAlgorithm, KeyId, LetterKind, MessageId, Outcome as Found,
+    PolicyName, SerialNumber,
     rotation::{Basis, Decision, Gate, Outcome, RetireBasis, RotationId, RotationReason},
 };
 
@@ -239,6 +240,28 @@ pub enum Action {
         destination: Destination,
         /// What the wire said.
         probe: ProbeEvidence,
+    },
+    /// Somebody asked for a probe that ends with a login at Jira. Without an end, it may have been tried.
+    LoginAsked {
+        /// By which identity.
+        identity: IdentityName,
+        /// Where.
+        destination: Destination,
+        /// By which method: `basic`, `token`, `cookie` or `oauth1`. Nothing of the account is told.
+        method: Line,
+    },
+    /// What became of it.
+    LoginEnded {
+        /// The number of the entry that it began with.
+        asked: u64,
+        /// By which identity.
+        identity: IdentityName,
+        /// Where.
+        destination: Destination,
+        /// By which method.
+        method: Line,
+        /// How it went; `None` when it was not tried, since the certificate was not accepted everywhere.
+        found: Option<Found>,
     },
     /// A private key is about to leave the store. Without an end, it may have left.
     KeyExportBegun {

@@ -4,6 +4,7 @@
 //! One gateway runs for each configuration and serves both versions of TLS and every identity. The table is
 //! `docs/probe-verdicts.md`, which has to stay true.
 
+mod chains;
 mod clients;
 mod meaning;
 mod settings;

@@ -15,6 +15,11 @@ pub struct Backend {
 impl Backend {
     /// Answers each request, given its method and its path without the query, with these bytes, and closes.
     pub fn answering(answer: impl Fn(&str, &str) -> String + Send + Sync + 'static) -> Self {
+        Self::hearing(move |heard| answer(&heard.method, &heard.path))
+    }
+
+    /// Answers each request, given what it says, with these bytes, and closes.
+    pub fn hearing(answer: impl Fn(&Heard) -> String + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
         let addr = listener.local_addr().expect("it is bound");
         let over = Arc::new(AtomicBool::new(false));
@@ -55,6 +60,19 @@ impl Drop for Backend {
     }
 }
 
+/// What a request says, as far as tests want to know.
+#[derive(Clone, Debug, Default)]
+pub struct Heard {
+    /// The method.
+    pub method: String,
+    /// The path without the query.
+    pub path: String,
+    /// The value of `Host`.
+    pub host: String,
+    /// The value of `Authorization`.
+    pub authorization: Option<String>,
+}
+
 /// An answer after which the connection is closed; each of `headers` ends its line.
 pub(crate) fn answer(status: &str, headers: &str, body: &str) -> String {
     format!(
@@ -63,18 +81,29 @@ pub(crate) fn answer(status: &str, headers: &str, body: &str) -> String {
     )
 }
 
-fn serve(stream: TcpStream, answer: &dyn Fn(&str, &str) -> String) -> Option<()> {
+fn serve(stream: TcpStream, answer: &dyn Fn(&Heard) -> String) -> Option<()> {
     let mut reader = BufReader::new(stream);
     let mut first = String::new();
     reader.read_line(&mut first).ok()?;
     let mut words = first.split_whitespace();
     let (method, path) = (words.next()?, words.next()?);
+    let mut heard = Heard {
+        method: method.to_owned(),
+        path: path.split('?').next().unwrap_or(path).to_owned(),
+        ..Heard::default()
+    };
     let (mut length, mut chunked) = (0, false);
     loop {
         let mut line = String::new();
         reader.read_line(&mut line).ok()?;
+        let value = || {
+            line.split_once(':')
+                .map(|(_, value)| value.trim().to_owned())
+        };
         match line.trim_end().to_ascii_lowercase().split_once(':') {
             None => break,
+            Some(("authorization", _)) => heard.authorization = value(),
+            Some(("host", _)) => heard.host = value()?,
             Some(("content-length", value)) => length = value.trim().parse().ok()?,
             Some(("transfer-encoding", value)) => chunked = value.contains("chunked"),
             Some(_) => {}
@@ -91,7 +120,6 @@ fn serve(stream: TcpStream, answer: &dyn Fn(&str, &str) -> String) -> Option<()>
     } else {
         std::io::copy(&mut reader.by_ref().take(length), &mut std::io::sink()).ok()?;
     }
-    let path = path.split('?').next().unwrap_or(path);
-    let answer = answer(method, path);
+    let answer = answer(&heard);
     reader.into_inner().write_all(answer.as_bytes()).ok()
 }

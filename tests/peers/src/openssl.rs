@@ -145,3 +145,46 @@ pub fn certificate_text(certificate: &str) -> Result<String, String> {
         .file("-in", certificate)
         .text()
 }
+
+/// A new RSA private key in PEM: `form` is `pkcs1` (RFC 8017) or `pkcs8` (RFC 5958).
+pub fn rsa_key(bits: u32, form: &str) -> String {
+    let bits = bits.to_string();
+    let mut arguments = vec!["genrsa"];
+    match form {
+        "pkcs1" => arguments.push("-traditional"),
+        "pkcs8" => {}
+        other => panic!("{other} is no form of a key"),
+    }
+    arguments.push(&bits);
+    Judge::new(&arguments)
+        .text()
+        .expect("openssl can make a key")
+}
+
+/// A new RSA private key, PKCS#8 in PEM, encrypted under `passphrase`.
+pub fn encrypted_rsa_key(passphrase: &str) -> String {
+    let key = rsa_key(2048, "pkcs8");
+    let mut judge = Judge::new(&["pkcs8", "-topk8", "-passout"]);
+    judge.command.arg(format!("pass:{passphrase}"));
+    judge
+        .file("-in", key)
+        .text()
+        .expect("openssl can encrypt a key")
+}
+
+/// The public half of a private key, both in PEM.
+pub fn public_key(key: &str) -> String {
+    Judge::new(&["pkey", "-pubout"])
+        .file("-in", key)
+        .text()
+        .expect("openssl can read the key")
+}
+
+/// Verifies a signature (PKCS#1 v1.5 with SHA-1) over `message` by the public half of `key`.
+pub fn sha1_verify(key: &str, message: &[u8], signature: &[u8]) -> Result<String, String> {
+    Judge::new(&["dgst", "-sha1"])
+        .file("-verify", public_key(key))
+        .file("-signature", signature)
+        .file("", message)
+        .text()
+}

@@ -202,6 +202,14 @@ impl Authority {
         }
     }
 
+    /// Another certificate for this authority's name and key, by another root: what links two worlds. DER.
+    pub fn cross_certificate(&self, name: &str, root: &Self) -> Vec<u8> {
+        let certificate = Self::params(name)
+            .signed_by(self.issuer.key(), &root.issuer)
+            .expect("a CA is well-formed");
+        certificate.der().to_vec()
+    }
+
     fn params(name: &str) -> CertificateParams {
         let mut params = CertificateParams::default();
         params.distinguished_name.remove(DnType::CommonName);

@@ -344,6 +344,7 @@ impl State {
                 http_status: None,
                 headers: Default::default(),
                 explanation: String::new(),
+                other_chain: None,
             }],
             controls: Vec::new(),
             verbs: Vec::new(),
