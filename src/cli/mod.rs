@@ -127,21 +127,33 @@ async fn run(terminal: Terminal, arguments: Arguments, locked: bool) -> Result<E
         Command::Probe(ProbeArguments {
             question:
                 Some(ProbeQuestion::History {
-                    identity,
-                    destination,
+                    identity: Some(identity),
+                    options,
                 }),
             ..
         }) => {
+            if let Some(option) = options.beyond_a_place() {
+                return Err(ServiceError::failed(format!(
+                    "{option} is of a probe, and a history was asked for"
+                ))
+                .hint(format!("countersign probe history {identity}")));
+            }
             let request = Request::ProbeHistory {
+                destination: options.place(),
                 identity,
-                destination,
             };
             answer(output, &config, request).await
         }
         Command::Probe(ProbeArguments {
             all: true, at_once, ..
         }) => probe_all::run(output, &config, at_once.into()).await,
-        Command::Probe(arguments) => probe::run(output, &config, arguments).await,
+        Command::Probe(ProbeArguments {
+            question: Some(ProbeQuestion::History { options, .. }),
+            ..
+        }) => probe::run(output, &config, Some(probe::called_history()), &options).await,
+        Command::Probe(ProbeArguments {
+            target, options, ..
+        }) => probe::run(output, &config, target, &options).await,
         Command::Audit(command) => audit::run(output, &config, command).await,
         Command::Gateway(command) => gateway::run(output, &config, command).await,
         command => {

@@ -14,11 +14,11 @@ use zeroize::Zeroizing;
 
 use super::{
     Exit, Output, account,
-    args::{KeyFiles, LooseFiles, Offer, ProbeArguments, ProbeTarget},
+    args::{KeyFiles, LooseFiles, Offer, ProbeOptions, ProbeTarget},
     connect, hint, key_files, render,
 };
 use crate::{
-    model::{Destination, GatewayProduct, Lapse, ProbeReport},
+    model::{GatewayProduct, Lapse, ProbeReport},
     pki::{self, Credentials, PrivateKey},
     probe::{Account, ClientIdentity, Further, ProbeLimits, ProbeRequest, TlsParity, TlsProber},
     service::{self, LoginRequest, Reply, Request, ServiceError, with_causes},
@@ -27,11 +27,20 @@ use crate::{
 /// Nobody's gateway is asked more often.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(5);
 
+/// The word that is a question when an identity follows, and else the name of one.
+const HISTORY: &str = "history";
+
+/// The identity whose name is also a question.
+pub(super) fn called_history() -> ProbeTarget {
+    ProbeTarget::Identity(HISTORY.to_owned())
+}
+
 /// Probes once, or until interrupted.
 pub(super) async fn run(
     output: Output,
     config: &Path,
-    arguments: ProbeArguments,
+    target: Option<ProbeTarget>,
+    arguments: &ProbeOptions,
 ) -> Result<Exit, ServiceError> {
     let terms = Terms {
         output,
@@ -39,7 +48,7 @@ pub(super) async fn run(
         page: arguments.page.as_deref(),
         watch: arguments.watch.then(|| pause(arguments.every)),
     };
-    let Some(target) = &arguments.target else {
+    let Some(target) = &target else {
         return Err(
             ServiceError::failed("it is not said what to probe").hint("countersign probe --help")
         );
@@ -67,7 +76,7 @@ pub(super) async fn run(
             terms.go(async || Ok(loose.probe(url).await)).await
         }
         ProbeTarget::Identity(name) => {
-            let wanted = of_store(&arguments, name)?;
+            let wanted = of_store(arguments, name)?;
             let account = arguments
                 .account
                 .as_deref()
@@ -116,7 +125,7 @@ fn pause(every: Lapse) -> Duration {
     every.unsigned().max(SHORTEST_PAUSE)
 }
 
-fn of_store(arguments: &ProbeArguments, name: &str) -> Result<LoginRequest, ServiceError> {
+fn of_store(arguments: &ProbeOptions, name: &str) -> Result<LoginRequest, ServiceError> {
     if let Some(option) = arguments.loose.given() {
         return Err(ServiceError::failed(format!(
             "{option} goes with a URL; what an identity of the store presents, and whom it believes, is configured"
@@ -126,23 +135,17 @@ fn of_store(arguments: &ProbeArguments, name: &str) -> Result<LoginRequest, Serv
     let identity = name
         .parse()
         .map_err(|error| ServiceError::from_error(&error))?;
-    let destination = match (
-        &arguments.destination,
-        &arguments.partner,
-        &arguments.environment,
-    ) {
-        (Some(destination), ..) => destination.clone(),
-        (None, Some(partner), Some(environment)) => {
-            Destination::try_from(format!("{partner}/{environment}"))
-                .map_err(|error| ServiceError::from_error(&error))?
-        }
-        _ => {
-            return Err(
-                ServiceError::failed("it is not said where to probe").hint(format!(
-                    "countersign probe {name} --partner PARTNER --environment test"
-                )),
-            );
-        }
+    let Some(destination) = arguments.place() else {
+        let history = if name == HISTORY {
+            "; or, for what probes have shown over time, countersign probe history IDENTITY"
+        } else {
+            ""
+        };
+        return Err(
+            ServiceError::failed("it is not said where to probe").hint(format!(
+                "countersign probe {name} --partner PARTNER --environment test{history}"
+            )),
+        );
     };
     Ok(LoginRequest {
         identity,

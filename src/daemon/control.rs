@@ -13,7 +13,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use hyper::{body::Incoming, service::service_fn};
+use hyper::{body::Incoming, service::service_fn, upgrade::OnUpgrade};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use rustix::process::geteuid;
 use serde::Deserialize;
@@ -188,21 +188,16 @@ async fn keyring(
     Extension(actor): Extension<Actor>,
     mut call: axum::extract::Request,
 ) -> Response {
-    let wanted = call.headers().get(header::UPGRADE);
-    let upgrade = match wanted {
-        Some(protocol) if protocol == keyring::PROTOCOL => hyper::upgrade::on(&mut call),
-        _ => {
-            return Refused(
-                ServiceError::failed("this is for secrets, which do not come by HTTP")
-                    .hint("countersign store --help"),
-            )
-            .into_response();
-        }
+    let Some(upgrade) = upgrade_to(&mut call, keyring::PROTOCOL) else {
+        return Refused(
+            ServiceError::failed("this is for secrets, which do not come by HTTP")
+                .hint("countersign store --help"),
+        )
+        .into_response();
     };
     tokio::spawn(async move {
         let conversation = async {
-            let upgraded = upgrade.await.ok()?;
-            let mut stream = keyring::bare(upgraded)?;
+            let mut stream = keyring::bare(upgrade.await.ok()?)?;
             let request = tokio::time::timeout(HEAD, keyring::read_request(&mut stream)).await;
             let (request, secrets) = request.ok()?.ok()?;
             let answer = desk.answer_keyring(actor, request, secrets).await;
@@ -212,11 +207,7 @@ async fn keyring(
             tracing::debug!("a conversation about secrets ended early");
         }
     });
-    let headers = [
-        (header::CONNECTION, "upgrade"),
-        (header::UPGRADE, keyring::PROTOCOL),
-    ];
-    (StatusCode::SWITCHING_PROTOCOLS, headers).into_response()
+    switching(keyring::PROTOCOL)
 }
 
 /// A backup is a stream with a secret before it and an answer after it (see [`backup`]).
@@ -225,16 +216,11 @@ async fn backup(
     Extension(actor): Extension<Actor>,
     mut call: axum::extract::Request,
 ) -> Response {
-    let wanted = call.headers().get(header::UPGRADE);
-    let upgrade = match wanted {
-        Some(protocol) if protocol == backup::PROTOCOL => hyper::upgrade::on(&mut call),
-        _ => {
-            return Refused(
-                ServiceError::failed("a backup is not sent by HTTP")
-                    .hint("countersign store backup"),
-            )
-            .into_response();
-        }
+    let Some(upgrade) = upgrade_to(&mut call, backup::PROTOCOL) else {
+        return Refused(
+            ServiceError::failed("a backup is not sent by HTTP").hint("countersign store backup"),
+        )
+        .into_response();
     };
     tokio::spawn(async move {
         let conversation = async {
@@ -245,11 +231,7 @@ async fn backup(
             warn!("a backup was not taken to its end by who asked for it");
         }
     });
-    let headers = [
-        (header::CONNECTION, "upgrade"),
-        (header::UPGRADE, backup::PROTOCOL),
-    ];
-    (StatusCode::SWITCHING_PROTOCOLS, headers).into_response()
+    switching(backup::PROTOCOL)
 }
 
 /// An account at Jira is a secret, and comes as one (see [`login`]).
@@ -258,16 +240,12 @@ async fn probe(
     Extension(actor): Extension<Actor>,
     mut call: axum::extract::Request,
 ) -> Response {
-    let wanted = call.headers().get(header::UPGRADE);
-    let upgrade = match wanted {
-        Some(protocol) if protocol == login::PROTOCOL => hyper::upgrade::on(&mut call),
-        _ => {
-            return Refused(
-                ServiceError::failed("this is for an account at Jira, which does not come by HTTP")
-                    .hint("countersign probe IDENTITY --account FILE"),
-            )
-            .into_response();
-        }
+    let Some(upgrade) = upgrade_to(&mut call, login::PROTOCOL) else {
+        return Refused(
+            ServiceError::failed("this is for an account at Jira, which does not come by HTTP")
+                .hint("countersign probe IDENTITY --account FILE"),
+        )
+        .into_response();
     };
     tokio::spawn(async move {
         let conversation = async {
@@ -282,10 +260,18 @@ async fn probe(
             tracing::debug!("a conversation about a login ended early");
         }
     });
-    let headers = [
-        (header::CONNECTION, "upgrade"),
-        (header::UPGRADE, login::PROTOCOL),
-    ];
+    switching(login::PROTOCOL)
+}
+
+/// The conversation as it goes on, if the call asks for it to go on in this way.
+fn upgrade_to(call: &mut axum::extract::Request, protocol: &str) -> Option<OnUpgrade> {
+    let wanted = call.headers().get(header::UPGRADE)?;
+    (wanted == protocol).then(|| hyper::upgrade::on(call))
+}
+
+/// Agrees to that.
+fn switching(protocol: &'static str) -> Response {
+    let headers = [(header::CONNECTION, "upgrade"), (header::UPGRADE, protocol)];
     (StatusCode::SWITCHING_PROTOCOLS, headers).into_response()
 }
 

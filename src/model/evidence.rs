@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ConnectorName, Destination, EmailAddress, Finding, Fingerprint, GenerationNumber, MessageId,
-    Outcome, Role, SerialNumber, Validity,
+    ConnectorName, Destination, EmailAddress, Finding, Fingerprint, GenerationNumber, KeyId,
+    MessageId, Outcome, Role, SerialNumber, Validity,
 };
 
 /// How an acknowledgement reached us, and what authenticates it.
@@ -123,6 +123,9 @@ pub struct CertificateSummary {
     /// Issuer as RFC 4514 text, bounded; empty in reports of earlier versions.
     #[serde(default)]
     pub issuer: String,
+    /// SHA-256 of the SubjectPublicKeyInfo; `None` in reports of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<KeyId>,
 }
 
 /// What one address behind the name did.

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Fingerprint, GenerationNumber, ProbeReport, Role, Tier, Verdict};
+use super::{Fingerprint, GenerationNumber, KeyId, ProbeReport, Role, Tier, Verdict};
 
 /// How many stretches are remembered; a gateway that flaps pushes out what is oldest.
 const LONGEST: usize = 100;
@@ -29,6 +29,9 @@ pub struct Stretch {
     pub issuer: Option<String>,
     /// The server's own certificate, SHA-256; `None` when none was seen.
     pub server: Option<Fingerprint>,
+    /// Its key; `None` when none was seen, or it was remembered by an earlier version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server_key: Option<KeyId>,
     /// What the first probe of the stretch said.
     pub summary: String,
     /// Who could mend it; `None` when nothing was to mend.
@@ -53,6 +56,7 @@ impl Stretch {
             proven: report.proves_acceptance(),
             issuer: chain.and_then(|c| c.last()).map(|c| c.issuer.clone()),
             server: chain.and_then(|c| c.first()).map(|c| c.fingerprint),
+            server_key: chain.and_then(|c| c.first()).and_then(|c| c.key),
             summary: report.summary.clone(),
             owner: report.owner,
         }
@@ -68,6 +72,32 @@ impl Stretch {
     }
 }
 
+/// What is different about a server.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ServerChange {
+    /// When it was last seen as it was.
+    pub last_seen: Timestamp,
+    /// What.
+    pub what: Changed,
+}
+
+/// In what a server differs from what it was.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Changed {
+    /// Another authority issued the last certificate that it sends.
+    Issuer {
+        /// Who did.
+        before: String,
+        /// Who does.
+        now: String,
+    },
+    /// The same authority, and another key.
+    Key {
+        /// Who it is.
+        issuer: String,
+    },
+}
+
 /// What is remembered of one identity at one place, oldest first.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
 pub struct ProbeHistory {
@@ -81,6 +111,8 @@ impl ProbeHistory {
         match self.stretches.last_mut() {
             Some(last) if probe.continues(last) => {
                 last.last = last.last.max(probe.last);
+                // The same certificate has the same key: an earlier version did not keep it.
+                last.server_key = last.server_key.or(probe.server_key);
                 last.probes += 1;
                 false
             }
@@ -92,6 +124,29 @@ impl ProbeHistory {
                 changed
             }
         }
+    }
+
+    /// What is different about the server since a probe last saw it.
+    pub fn server_changed(&self, now: &Stretch) -> Option<ServerChange> {
+        let issuer = now.issuer.as_ref()?;
+        let seen = self.stretches.iter().rev().find(|s| s.issuer.is_some())?;
+        let before = seen.issuer.as_ref()?;
+        let what = if before != issuer {
+            Changed::Issuer {
+                before: before.clone(),
+                now: issuer.clone(),
+            }
+        } else if seen.server_key? != now.server_key? {
+            Changed::Key {
+                issuer: issuer.clone(),
+            }
+        } else {
+            return None;
+        };
+        Some(ServerChange {
+            last_seen: seen.last,
+            what,
+        })
     }
 
     /// When it was last probed.
@@ -128,6 +183,7 @@ mod tests {
             proven: true,
             issuer: Some(issuer.to_owned()),
             server: None,
+            server_key: None,
             summary: String::new(),
             owner: None,
         }
@@ -144,6 +200,43 @@ mod tests {
         assert_eq!(history.stretches[0].probes, 2);
         assert_eq!(history.stretches[0].last.as_second(), 2);
         assert_eq!(history.last().unwrap().as_second(), 4);
+    }
+
+    #[test]
+    fn a_server_is_compared_with_what_was_last_seen_of_one() {
+        let key = |byte| Some(KeyId::from_digest([byte; 32]));
+        let with = |second, issuer, server_key| Stretch {
+            server_key,
+            ..probe(second, Verdict::Accepted, issuer)
+        };
+        let mut history = ProbeHistory::default();
+        assert_eq!(history.server_changed(&with(1, "a", key(1))), None);
+        history.remember(with(1, "a", key(1)));
+        assert_eq!(history.server_changed(&with(2, "a", key(1))), None);
+        // Nobody was met in between, which says nothing of the server.
+        history.remember(Stretch {
+            issuer: None,
+            ..probe(3, Verdict::Unreachable, "")
+        });
+        let change = history.server_changed(&with(4, "b", key(1))).unwrap();
+        assert_eq!(change.last_seen.as_second(), 1);
+        assert!(
+            matches!(change.what, Changed::Issuer { before, now } if before == "a" && now == "b")
+        );
+        let change = history.server_changed(&with(4, "a", key(2))).unwrap();
+        assert!(matches!(change.what, Changed::Key { issuer } if issuer == "a"));
+        // What an earlier version kept has no key, and what was not met has no server.
+        assert_eq!(history.server_changed(&with(4, "a", None)), None);
+        let nobody = Stretch {
+            issuer: None,
+            ..with(4, "", None)
+        };
+        assert_eq!(history.server_changed(&nobody), None);
+        // The key is learned from the next probe that sees the same certificate.
+        let mut old = ProbeHistory::default();
+        old.remember(with(1, "a", None));
+        old.remember(with(2, "a", key(1)));
+        assert_eq!(old.stretches[0].server_key, key(1));
     }
 
     #[test]

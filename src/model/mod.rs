@@ -35,7 +35,7 @@ pub use evidence::{
 pub use finding::{Check, Finding, Outcome, Sureness};
 pub use fingerprint::{Fingerprint, KeyId, ParseFingerprintError, Sha1Fingerprint};
 pub use gateway::{GatewayProduct, UnknownGateway};
-pub use history::{ProbeHistory, Stretch, next_daily_probe};
+pub use history::{Changed, ProbeHistory, ServerChange, Stretch, next_daily_probe};
 pub use identity::{
     Generation, GenerationNumber, HexBytes, Identity, KeyOrigin, Slots, SubjectRequest,
 };

@@ -121,7 +121,7 @@ impl Tried {
     }
 
     /// The first conversation's conclusion with what the second one adds.
-    pub(super) fn added_to(&self, first: Conclusion) -> Conclusion {
+    pub(super) fn added_to(&self, first: &Conclusion) -> Conclusion {
         let how = self.how();
         if !self.let_in {
             let second = match self.conclusion.verdict {
@@ -130,7 +130,7 @@ impl Tried {
             };
             return Conclusion {
                 explanation: format!("{}; {how}: {second}", first.explanation),
-                ..first
+                ..first.clone()
             };
         }
         Conclusion {
@@ -142,7 +142,7 @@ impl Tried {
                 Way::With(_) | Way::Through(_) => Matter::Intermediate,
                 Way::Alone => Matter::LeafAlone,
             }),
-            ..first
+            ..first.clone()
         }
     }
 

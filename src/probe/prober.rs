@@ -249,7 +249,7 @@ impl Plan {
             address,
             seen,
             conclusion: match &other {
-                Some(tried) => tried.added_to(conclusion),
+                Some(tried) => tried.added_to(&conclusion),
                 None => conclusion,
             },
             controls,

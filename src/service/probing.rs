@@ -5,10 +5,10 @@ use super::{GenerationSlot, Service, ServiceError, identities::in_slot};
 use crate::{
     config::Config,
     model::{
-        Destination, Environment, GenerationNumber, Identity, IdentityName, ProbeReport,
+        Destination, Environment, GenerationNumber, Identity, IdentityName, ProbeReport, Stretch,
         audit::Author,
     },
-    probe::{Account, Further, TlsProber},
+    probe::{Account, Further, TlsProber, note_server_change},
     rotation::{Questions, probe_request},
 };
 
@@ -80,7 +80,7 @@ impl Service {
             everything,
             self.clock.now(),
         );
-        let report = TlsProber::default()
+        let mut report = TlsProber::default()
             .examine(
                 &request,
                 Further {
@@ -90,6 +90,10 @@ impl Service {
                 },
             )
             .await;
+        let history = self.records.probe_history(identity, destination)?.value;
+        if let Some(change) = history.server_changed(&Stretch::of(&report, number)) {
+            note_server_change(&mut report, &change);
+        }
         Ok((report, number))
     }
 }

@@ -25,6 +25,9 @@ mod probe_oauth;
 /// The probe of an identity of the store.
 mod probe_store;
 
+/// Limits and proxies between us and Jira.
+mod probe_between;
+
 /// What the contact finds in the mailbox.
 mod story_mail;
 

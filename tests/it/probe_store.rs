@@ -257,3 +257,141 @@ fn an_account_is_not_tried_where_the_certificate_is_refused() {
     assert!(plain.contains("does not come by HTTP"), "{plain}");
     installation.home.stop_daemon();
 }
+
+#[test]
+fn a_server_with_another_issuer_or_key_is_told_once_with_when_it_was_last_seen() {
+    let mut installation = Installation::new("jira", Upstream::JiraStandIn);
+    let other = Authority::root("other server root");
+    installation.believe(&[&installation.servers, &other]);
+    let chain = |installation: &Installation| {
+        let report = installation.probe(&["--json"]).expect(0).json();
+        finding(&report, "server-chain").clone()
+    };
+    let serve = |installation: &mut Installation, server: &Identity| {
+        let mut gateway = installation.nginx.gateway().clone();
+        gateway.server_pem = server.bundle_pem();
+        installation.nginx.reload(gateway);
+    };
+    // The first probe has nothing to compare with.
+    assert_eq!(chain(&installation)["outcome"], "good");
+    let history = installation.home.json(&["probe", "history", "jira"]);
+    let last = history["destinations"][0]["stretches"][0]["last"].clone();
+    let day = &last.as_str().unwrap()[..10];
+
+    serve(&mut installation, &other.server("gateway.test"));
+    let found = chain(&installation);
+    assert_eq!(
+        (&found["outcome"], &found["owner"]),
+        (&"mind".into(), &"jira-sec".into())
+    );
+    let seen = found["seen"].as_str().unwrap();
+    for words in ["`CN=server root`", "`CN=other server root`", day] {
+        assert!(seen.contains(words), "{words}: {seen}");
+    }
+    assert!(
+        found["remedy"]
+            .as_str()
+            .unwrap()
+            .contains("whether this change was meant")
+    );
+    // It is remembered, and is no news the next time.
+    assert_eq!(chain(&installation)["outcome"], "good");
+
+    serve(&mut installation, &other.server("gateway.test"));
+    let found = chain(&installation);
+    assert_eq!(found["outcome"], "mind");
+    assert!(
+        found["seen"].as_str().unwrap().contains("another key"),
+        "{found:#}"
+    );
+    assert_eq!(chain(&installation)["outcome"], "good");
+
+    // A server that is not believed any more is told with what it was.
+    let stranger = Authority::root("stranger root");
+    serve(&mut installation, &stranger.server("gateway.test"));
+    let report = installation.probe(&["--json"]).expect(1).json();
+    let found = finding(&report, "server-chain");
+    assert_eq!(found["outcome"], "bad");
+    let seen = found["seen"].as_str().unwrap();
+    assert!(
+        seen.contains("none of our anchors")
+            && seen.contains("`CN=other server root` when it was last seen"),
+        "{seen}"
+    );
+}
+
+#[test]
+fn an_intermediate_that_the_store_knows_is_tried_once_and_refusal_is_not_proven() {
+    let root = Authority::root("client root");
+    let issuing = root.intermediate("client issuing CA");
+    let ours = issuing
+        .client("connector.align.test")
+        .without_intermediates();
+    let installation = Installation::with("jira", Upstream::JiraStandIn, &root, &ours);
+    // Nobody has told us of it yet.
+    let report = installation.probe(&["--json"]).expect(1).json();
+    let certificate = finding(&report, "certificate");
+    assert_eq!(
+        (&certificate["sureness"], &certificate["owner"]),
+        (&"likely".into(), &"jira-sec".into())
+    );
+    installation.probe(&["--refused"]).expect(0);
+    // Anchors that the configuration names may hold it.
+    installation.believe(&[&installation.servers, &issuing]);
+    let report = installation.probe(&["--json"]).expect(1).json();
+    let certificate = finding(&report, "certificate");
+    assert_eq!(
+        (&certificate["sureness"], &certificate["owner"]),
+        (&"certain".into(), &"ops".into()),
+        "{certificate:#}"
+    );
+    assert_eq!(report["verdict"], "rejected");
+    assert_eq!(report["addresses"][0]["other_chain"]["let_in"], true);
+    let seen = certificate["seen"].as_str().unwrap();
+    assert!(
+        seen.contains("`CN=client issuing CA` it was let in"),
+        "{seen}"
+    );
+    // Whoever has the key and the intermediate gets in.
+    installation.probe(&["--refused"]).expect(1);
+}
+
+#[test]
+fn an_identity_that_is_called_history_is_probed_by_its_name() {
+    let installation = Installation::new("history", Upstream::JiraStandIn);
+    let (partner, environment) = DESTINATION.split_once('/').unwrap();
+    installation.probe(&[]).expect(0);
+    let in_two = [
+        "probe",
+        "history",
+        "--partner",
+        partner,
+        "--environment",
+        environment,
+    ];
+    installation.home.ok(&in_two);
+    let before = ["probe", "--destination", DESTINATION, "--", "history"];
+    installation.home.ok(&before);
+
+    let said = installation.home.json(&["probe", "history", "history"]);
+    assert_eq!(said["identity"], "history");
+    assert_eq!(said["destinations"][0]["stretches"][0]["probes"], 3);
+    let there = ["probe", "history", "history", "--destination", DESTINATION];
+    assert_eq!(installation.home.json(&there), said);
+
+    let said = installation
+        .home
+        .run(&["probe", "history"])
+        .expect(2)
+        .stderr;
+    assert!(
+        said.contains("not said where to probe") && said.contains("probe history IDENTITY"),
+        "{said}"
+    );
+    let said = installation
+        .home
+        .run(&["probe", "history", "history", "--watch"])
+        .expect(2)
+        .stderr;
+    assert!(said.contains("--watch is of a probe"), "{said}");
+}

@@ -18,7 +18,9 @@ pub(super) use backup::{AcceptRollback, BackupCommand, OpenBackup, StoreBackup, 
 pub(super) use gateway::{GatewayCommand, GatewayRender};
 pub(super) use identity::{IdentityAdoptArguments, IdentityCommand};
 pub(super) use inspect::KeyFiles;
-pub(super) use probe::{LooseFiles, Offer, ProbeArguments, ProbeQuestion, Target as ProbeTarget};
+pub(super) use probe::{
+    LooseFiles, Offer, ProbeArguments, ProbeOptions, ProbeQuestion, Target as ProbeTarget,
+};
 pub(super) use store::{Engine, SecretSource, SlotCommand, SlotSecret, StoreCommand, StoreInit};
 pub(super) use token::{TokenPin, TokenSecret};
 

@@ -34,14 +34,24 @@ impl FromStr for Target {
 #[allow(missing_docs)]
 pub enum ProbeQuestion {
     /// When the verdict or the server's issuer changed, as the daily probes and those by hand have shown it.
-    #[command(after_help = HELP)]
+    ///
+    /// Without an identity after it the word is the name of one: `probe history --destination acme/test` probes the
+    /// identity that is called `history`.
+    #[command(after_help = HELP, mut_args(of_history_alone))]
     History {
         /// Whose.
-        identity: IdentityName,
-        /// Where; everywhere when nothing is said.
-        #[arg(long, short)]
-        destination: Option<Destination>,
+        #[arg(id = "identity_of", value_name = "IDENTITY")]
+        identity: Option<IdentityName>,
+        // What belongs to a probe, if it turns out to be one.
+        #[command(flatten)]
+        options: Box<ProbeOptions>,
     },
+}
+
+/// Of a history only the place can be said.
+fn of_history_alone(argument: clap::Arg) -> clap::Arg {
+    let shown = ["identity_of", "destination", "help"].contains(&argument.get_id().as_str());
+    argument.hide(!shown)
 }
 
 #[derive(Args, Debug)]
@@ -60,6 +70,14 @@ pub struct ProbeArguments {
     /// How many places are probed at once.
     #[arg(long, value_name = "N", default_value_t = 8, requires = "all", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub at_once: u16,
+    #[command(flatten)]
+    pub options: ProbeOptions,
+}
+
+/// How one place is probed.
+#[derive(Args, Debug)]
+#[allow(missing_docs)]
+pub struct ProbeOptions {
     /// Where: `partner/test` or `partner/production`.
     #[arg(long, short, conflicts_with_all = ["partner", "environment"])]
     pub destination: Option<Destination>,
@@ -119,6 +137,34 @@ pub struct LooseFiles {
     /// What to offer: 1.2 as the Jira connector does, or both.
     #[arg(long, value_enum)]
     pub tls: Option<Offer>,
+}
+
+impl ProbeOptions {
+    /// The first option that a history has no use for.
+    pub(in crate::cli) fn beyond_a_place(&self) -> Option<&'static str> {
+        let given = [
+            (self.generation.is_some(), "--generation"),
+            (self.refused, "--refused"),
+            (self.account.is_some(), "--account"),
+            (self.page.is_some(), "--page"),
+            (self.watch, "--watch"),
+        ];
+        let loose = self.loose.given();
+        loose.or_else(|| {
+            given
+                .into_iter()
+                .find_map(|(given, name)| given.then_some(name))
+        })
+    }
+
+    /// The place, in one word or two.
+    pub(in crate::cli) fn place(&self) -> Option<Destination> {
+        let in_two = || {
+            let (partner, environment) = (self.partner.as_ref()?, self.environment.as_ref()?);
+            Destination::try_from(format!("{partner}/{environment}")).ok()
+        };
+        self.destination.clone().or_else(in_two)
+    }
 }
 
 impl LooseFiles {

@@ -5,8 +5,8 @@ use crate::{
     model::KeyAlgorithm,
     pki::{
         AuthorityError, CertificateAuthority, ChainError, Credentials, CredentialsError,
-        IssueError, PrivateKey, Profile, inspect, inspect_chain, order_chain, pem, random_serial,
-        self_signed,
+        IssueError, PrivateKey, Profile, inspect, inspect_chain, order_chain, other_chain, pem,
+        random_serial, self_signed,
     },
 };
 
@@ -108,6 +108,30 @@ fn a_self_signed_leaf_stands_alone() {
     let own = alone(&family.key);
     let pasted = [family.root.certificate().to_vec(), own.clone()];
     assert_eq!(order_chain(&pasted, family.key.key_id()).unwrap(), [own]);
+}
+
+#[test]
+fn another_way_to_send_a_leaf_is_longer_or_shorter_and_never_the_same() {
+    let family = Family::new(KeyAlgorithm::EcdsaP256);
+    let [leaf, issuing, root] = family.chain().try_into().unwrap();
+    let stranger = Family::named("Other", KeyAlgorithm::EcdsaP256);
+    let spare = [
+        b"junk".to_vec(),
+        root.clone(),
+        stranger.issuing.certificate().to_vec(),
+        issuing.clone(),
+    ];
+    let whole = vec![leaf.clone(), issuing.clone()];
+    assert_eq!(
+        other_chain(std::slice::from_ref(&leaf), &spare),
+        Some(whole.clone())
+    );
+    // Nothing that is left belongs to it.
+    assert_eq!(other_chain(&whole, &spare), Some(vec![leaf.clone()]));
+    assert_eq!(other_chain(std::slice::from_ref(&leaf), &spare[..3]), None);
+    assert_eq!(other_chain(&[alone(&family.key)], &spare), None);
+    assert_eq!(other_chain(&[], &spare), None);
+    assert_eq!(other_chain(&[b"junk".to_vec()], &spare), None);
 }
 
 #[test]

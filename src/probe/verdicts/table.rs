@@ -24,7 +24,18 @@ the remedy is about, and whose it is.
 A gateway does not always say enough. OpenSSL answers `unknown_ca` to an issuer that is not installed, to an intermediate \
 that was not sent and to a self-signed certificate alike, and nginx shows one page for every fault: the probe then \
 names all that it may be, and adds what can be seen of our own certificate. Where our own certificate has a fault that \
-everybody can see, the owner is Ops; else it is whoever runs the gateway.
+everybody can see, the owner is Ops; else it is whoever runs the gateway. Where an intermediate is missing that we have, a \
+probe by hand finds out by presenting it (probe.md); the probes of this table have none.
+
+What the standards and the documentation let one expect was written down before anything was probed. Six expectations were \
+corrected by what the products then did, and none of them to please the probe:
+
+- nginx with `optional_no_ca` forgives a wrong purpose together with the missing issuer, but neither an end nor a beginning.
+- stunnel with `verifyPeer` says `bad_certificate` to a certificate that does not lie there, not `unknown_ca`.
+- Apache says `certificate_unknown` when its revocation list is out of date, where OpenSSL by itself says `certificate_expired`.
+- Envoy says `bad_certificate_hash_value` to a certificate that is not among its fingerprints, an alert of RFC 6066.
+- Envoy says `certificate_expired` also to what is not yet valid, where OpenSSL says `bad_certificate`.
+- Envoy asks no purpose of a leaf that lies among its authorities itself.
 ";
 
 /// Compares the table in the documentation with what was found.

@@ -153,13 +153,20 @@ fn site(place: &Place<'_>, gateway: &Gateway) -> String {
     let verify = match (&gateway.clients, gateway.demand) {
         (Clients::Anybody, _) => None,
         (Clients::Pinned(_), _) => panic!("Apache does not pin without anchors"),
-        (_, Demand::Optional) => Some("optional"),
+        (_, Demand::Optional | Demand::Again) => Some("optional"),
         (_, Demand::Required | Demand::Late) => Some("require"),
     }
     .map(|verify| format!("SSLVerifyClient {verify}\nSSLVerifyDepth 3\n"));
     let late = gateway.demand == Demand::Late;
     if let Some(verify) = verify.as_ref().filter(|_| !late) {
         host.push_str(verify);
+    }
+    if gateway.demand == Demand::Again {
+        // Whoever insists where the host does not wants a new handshake, before which the body is read into a buffer
+        // of this size.
+        host.push_str(
+            "<Location /rest/api/2/issue/>\nSSLVerifyClient require\nSSLRenegBufferSize 131072\n</Location>\n",
+        );
     }
     host.push_str("<Location /rest/>\n");
     if let Some(verify) = verify.filter(|_| late) {

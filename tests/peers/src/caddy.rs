@@ -16,7 +16,7 @@ impl Caddy {
         assert!(
             gateway.revocation.is_none()
                 && gateway.client_signatures.is_none()
-                && gateway.demand != Demand::Late,
+                && !gateway.asks_late(),
             "Caddy has no such setting"
         );
         let anchors = anchors(gateway);
@@ -67,7 +67,7 @@ fn render(gateway: &Gateway, anchors: &[(String, String)]) -> String {
         Clients::Anchored(_) | Clients::AnchoredAndPinned { .. } => {
             let mode = match gateway.demand {
                 Demand::Optional => "verify_if_given",
-                Demand::Required | Demand::Late => "require_and_verify",
+                Demand::Required | Demand::Late | Demand::Again => "require_and_verify",
             };
             let _ = write!(config, "    client_auth {{\n      mode {mode}\n");
             for (name, _) in anchors {

@@ -14,7 +14,7 @@ impl Envoy {
     /// Starts Envoy and returns when it answers.
     pub fn start(gateway: &Gateway) -> Self {
         assert!(
-            gateway.client_signatures.is_none() && gateway.demand != Demand::Late,
+            gateway.client_signatures.is_none() && !gateway.asks_late(),
             "Envoy has no such setting"
         );
         let mut files = vec![("server.pem", gateway.server_pem.as_str())];

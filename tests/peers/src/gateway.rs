@@ -73,6 +73,8 @@ pub enum Demand {
     Optional,
     /// After the request was read (Apache only).
     Late,
+    /// In the handshake, and, now insisting, on `/rest/api/2/issue/` again after the request was read (Apache only).
+    Again,
 }
 
 /// What stands behind a gateway.
@@ -103,6 +105,8 @@ pub struct Gateway {
     /// The signatures that it takes from clients, in OpenSSL's spelling (`RSA+SHA256:RSA-PSS+SHA256`); `None`
     /// for its own choice.
     pub client_signatures: Option<&'static str>,
+    /// How many bytes of a request's body it takes (nginx only); `None` for as many as Jira takes of an attachment.
+    pub body_limit: Option<u32>,
     /// Whether it wants a password beside the certificate.
     pub password: bool,
     /// The methods that `/rest/` takes; the others are answered with 403.
@@ -116,6 +120,11 @@ pub struct Gateway {
 }
 
 impl Gateway {
+    /// Whether it asks after the request was read, which is for Apache alone.
+    pub(crate) fn asks_late(&self) -> bool {
+        matches!(self.demand, Demand::Late | Demand::Again)
+    }
+
     /// Where requests go; panics for a peer that has no stand-in of its own.
     pub(crate) fn upstream_address(&self) -> SocketAddr {
         match self.upstream {
@@ -135,6 +144,7 @@ impl Gateway {
             revocation: None,
             suites: None,
             client_signatures: None,
+            body_limit: None,
             password: false,
             methods: vec!["GET", "POST", "PUT", "DELETE"],
             session_cache: true,

@@ -127,7 +127,9 @@ fn bind(directory: &Path, gateway: &Gateway, port: &Port) -> String {
             let verify = match gateway.demand {
                 Demand::Required => "required",
                 Demand::Optional => "optional",
-                Demand::Late => panic!("HAProxy asks in the handshake or not at all"),
+                Demand::Late | Demand::Again => {
+                    panic!("HAProxy asks in the handshake or not at all")
+                }
             };
             let _ = write!(bind, " ca-file {dir}/anchors.pem verify {verify}");
         }

@@ -33,7 +33,7 @@ impl Hitch {
             gateway.revocation.is_none()
                 && gateway.client_signatures.is_none()
                 && !gateway.password
-                && gateway.demand != Demand::Late,
+                && !gateway.asks_late(),
             "hitch has no such setting"
         );
         let upstream = gateway.upstream_address();

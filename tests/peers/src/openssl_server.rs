@@ -58,7 +58,9 @@ impl OpensslServer {
             let verify = match gateway.demand {
                 Demand::Required => "-Verify",
                 Demand::Optional => "-verify",
-                Demand::Late => panic!("openssl s_server asks in the handshake or not at all"),
+                Demand::Late | Demand::Again => {
+                    panic!("openssl s_server asks in the handshake or not at all")
+                }
             };
             command
                 .args([verify, "3", "-verify_return_error", "-CAfile"])

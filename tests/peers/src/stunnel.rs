@@ -30,7 +30,7 @@ impl Stunnel {
             path.display().to_string()
         };
         assert!(
-            !gateway.password && gateway.demand != Demand::Late,
+            !gateway.password && !gateway.asks_late(),
             "stunnel knows nothing of HTTP"
         );
         let server = file("server.pem", &gateway.server_pem);

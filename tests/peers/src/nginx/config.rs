@@ -63,7 +63,7 @@ http {{
 {clients}
     access_log {dir}/{ACCESS_LOG} entries;
     keepalive_requests 100000;
-    client_max_body_size 50m;
+    client_max_body_size {body_limit};
     proxy_http_version 1.1;
     proxy_set_header Host $host;
     location / {{ proxy_pass {upstream}; }}
@@ -99,6 +99,9 @@ http {{
         } else {
             String::new()
         },
+        body_limit = gateway
+            .body_limit
+            .map_or_else(|| "50m".to_owned(), |limit| limit.to_string()),
         methods = gateway.methods.join(" "),
         jira = jira(directory),
     )
@@ -127,7 +130,7 @@ fn clients(gateway: &Gateway, directory: &Path) -> String {
             match gateway.demand {
                 Demand::Required => "on",
                 Demand::Optional => "optional",
-                Demand::Late => panic!("nginx asks in the handshake or not at all"),
+                Demand::Late | Demand::Again => panic!("nginx asks in the handshake or not at all"),
             }
         ),
     };
