@@ -70,7 +70,7 @@ http {
         ];
         Self {
             gateway: whole::nginx(config, &files),
-            ours: clients.client("connector.test"),
+            ours: clients.client("connector.align.example"),
             authority,
         }
     }
@@ -195,6 +195,8 @@ impl Scene {
                 "adopt",
                 "jira",
                 "ours.pem",
+                "--by",
+                "measure",
                 "--issuer",
                 "ca",
                 "--policy",
