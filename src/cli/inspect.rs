@@ -252,7 +252,7 @@ fn content(
         },
         Ok(Object::Request(der)) => match inspect_request(der) {
             Ok(request) => ContentView::Request {
-                subject: request.subject().to_owned(),
+                subject: request.subject(),
                 dns_names: request.dns_names().to_vec(),
                 key_id: request.public_key().key_id(),
             },

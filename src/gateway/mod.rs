@@ -61,7 +61,9 @@ pub const fn tried(product: Product) -> Tried {
         | Product::Haproxy
         | Product::Nginx
         | Product::Traefik => Tried::Loaded,
-        Product::ApigeeX | Product::AwsAlb | Product::AwsApiGateway => Tried::Checked,
+        Product::ApigeeX | Product::AwsAlb | Product::AwsApiGateway | Product::Istio => {
+            Tried::Checked
+        }
         _ => Tried::Written,
     }
 }

@@ -4,6 +4,7 @@ use const_oid::AssociatedOid;
 use der::{Decode, Reader, SliceReader, asn1::Ia5String};
 use x509_cert::{
     ext::pkix::{SubjectAltName, name::GeneralName},
+    name::Name,
     request::{CertReq, ExtensionReq},
 };
 
@@ -60,15 +61,16 @@ pub enum RequestError {
 /// A request that was read and bears the signature of its own key.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct VerifiedRequest {
-    subject: String,
+    subject: Name,
     dns_names: Vec<String>,
     public_key: PublicKey,
 }
 
 impl VerifiedRequest {
     /// The subject as RFC 4514 text, printable and bounded.
-    pub fn subject(&self) -> &str {
-        &self.subject
+    pub fn subject(&self) -> String {
+        // Made when somebody wants to read it: an authority does not, and it takes longer than the rest.
+        shown_name(&self.subject)
     }
 
     /// The dNSName entries that are asked for.
@@ -116,12 +118,12 @@ pub fn inspect_request(der: &[u8]) -> Result<VerifiedRequest, RequestError> {
         return Err(RequestError::NotSelfSigned);
     }
     Ok(VerifiedRequest {
-        subject: shown_name(&request.info.subject),
         dns_names: dns_names(&request)
             .map_err(unreadable)?
             .iter()
             .map(shown_text)
             .collect(),
+        subject: request.info.subject,
         public_key,
     })
 }

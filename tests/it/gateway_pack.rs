@@ -110,13 +110,55 @@ impl World {
         .unwrap()
     }
 
-    /// Starts the product under what the sheet says, in the smallest frame that it needs.
+    /// Starts the product under what the sheet says.
     fn start(&self, sheet: &Sheet, both: bool) -> Server {
+        let (config, files) = self.frame(sheet, both);
+        let files: Vec<_> = files.iter().map(|(n, t)| (*n, t.as_str())).collect();
+        match sheet.product {
+            Product::Nginx => whole::nginx(&config, &files),
+            Product::Haproxy => whole::haproxy(&config, &files),
+            Product::Apache => whole::apache(&config, &files),
+            Product::Caddy => whole::caddy(&config, &files),
+            Product::Envoy => whole::envoy(&config, &files),
+            Product::Traefik => whole::traefik(HOST, &config, &files),
+            other => panic!("{other} does not run here"),
+        }
+    }
+
+    /// Puts another sheet in force while the product serves; one that cannot do that is started anew.
+    async fn replace(&self, server: Server, sheet: &Sheet, both: bool) -> Server {
+        let (config, files) = self.frame(sheet, both);
+        let files: Vec<_> = files.iter().map(|(n, t)| (*n, t.as_str())).collect();
+        if !server.reload(&config, &files) {
+            return self.start(sheet, both);
+        }
+        let old = &self.present.identity;
+        let give_up = tokio::time::Instant::now() + std::time::Duration::from_secs(60);
+        // Products differ in how long they hold on to what they had.
+        while self
+            .probe(server.addr(), old, TlsParity::Tls12Only)
+            .await
+            .verdict
+            != Verdict::Rejected
+        {
+            assert!(
+                tokio::time::Instant::now() < give_up,
+                "{}: {}",
+                sheet.product,
+                server.log()
+            );
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        server
+    }
+
+    /// The smallest frame that the product needs around the sheet, and the files.
+    fn frame(&self, sheet: &Sheet, both: bool) -> (String, Vec<(&'static str, String)>) {
         let generations: Vec<&Generation> = match both {
             true => vec![&self.next, &self.present],
             false => vec![&self.next],
         };
-        let clients: String = generations
+        let clients = generations
             .iter()
             .map(|generation| match sheet.bundle {
                 Bundle::Authorities => generation.authorities.concat(),
@@ -124,30 +166,28 @@ impl World {
             })
             .collect();
         let anchor = |generation: &Generation| generation.authorities.last().unwrap().clone();
-        let anchors = (anchor(&self.next), anchor(&self.present));
-        let server = self.server.bundle_pem();
         let mut files = vec![
-            ("clients.pem", clients.as_str()),
-            ("server.pem", server.as_str()),
-            ("anchor-new.pem", anchors.0.as_str()),
+            ("clients.pem", clients),
+            ("server.pem", self.server.bundle_pem()),
+            ("anchor-new.pem", anchor(&self.next)),
         ];
         if both {
-            files.push(("anchor-present.pem", anchors.1.as_str()));
+            files.push(("anchor-present.pem", anchor(&self.present)));
         }
-        let pins = sheet.file("pins").map(str::to_owned);
-        if let Some(pins) = &pins {
-            files.push(("pins", pins));
+        if let Some(pins) = sheet.file("pins") {
+            files.push(("pins", pins.to_owned()));
         }
         let jira = self.jira.addr();
-        match sheet.product {
-            Product::Nginx => whole::nginx(&nginx(sheet, jira), &files),
-            Product::Haproxy => whole::haproxy(&haproxy(sheet, jira), &files),
-            Product::Apache => whole::apache(&apache(sheet, jira), &files),
-            Product::Caddy => whole::caddy(&caddy(sheet, jira), &files),
-            Product::Envoy => whole::envoy(&envoy(sheet, jira), &files),
-            Product::Traefik => whole::traefik(HOST, &traefik(sheet, jira), &files),
+        let config = match sheet.product {
+            Product::Nginx => nginx(sheet, jira),
+            Product::Haproxy => haproxy(sheet, jira),
+            Product::Apache => apache(sheet, jira),
+            Product::Caddy => caddy(sheet, jira),
+            Product::Envoy => envoy(sheet, jira),
+            Product::Traefik => traefik(sheet, jira),
             other => panic!("{other} does not run here"),
-        }
+        };
+        (config, files)
     }
 
     /// As the connector speaks today, and with what is newer.
@@ -393,7 +433,7 @@ async fn holds(world: World, product: Product, pin: PinType) {
     }
 
     let sheet = world.sheet(product, pin, false, true);
-    let server = world.start(&sheet, false);
+    let server = world.replace(server, &sheet, false).await;
     let what = format!("{product}, {pin:?}, after the removal");
     assert_out(
         &world.probes(server.addr(), &world.present.identity).await,

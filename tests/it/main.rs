@@ -148,3 +148,6 @@ mod gateway_render;
 
 /// Probes of what the store holds.
 mod probe_places;
+
+/// The page for a ticket, in a browser.
+mod probe_page;

