@@ -139,3 +139,56 @@ pub async fn call_login(
         Answer::Refused(refusal) => Err(refusal.into()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use zeroize::Zeroizing;
+
+    use super::*;
+
+    fn head(pieces: u8) -> Vec<u8> {
+        let request = LoginRequest {
+            identity: "acme".parse().unwrap(),
+            destination: "acme/test".parse().unwrap(),
+            generation: crate::service::GenerationSlot::Current,
+        };
+        let method = "token".to_owned();
+        serde_json::to_vec(&Head {
+            request,
+            method,
+            pieces,
+        })
+        .unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_request_and_its_account_arrive_as_they_were_sent() {
+        let (mut near, mut far) = UnixStream::pair().unwrap();
+        let piece: SecretFrame = Zeroizing::new(b"a \"token\"\0".to_vec());
+        write_frame(&mut near, &head(1)).await.unwrap();
+        write_frame(&mut near, &piece).await.unwrap();
+        let (request, account) = read_request(&mut far).await.unwrap();
+        assert_eq!(request.identity.as_str(), "acme");
+        let (method, pieces) = account.unwrap().to_frames().unwrap();
+        assert_eq!((method, pieces), ("token", vec![piece]));
+    }
+
+    #[tokio::test]
+    async fn more_pieces_than_any_account_has_are_refused_before_they_are_read() {
+        let (mut near, mut far) = UnixStream::pair().unwrap();
+        write_frame(&mut near, &head(200)).await.unwrap();
+        assert!(read_request(&mut far).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn pieces_that_make_no_account_are_a_refusal_that_shows_none_of_them() {
+        let (mut near, mut far) = UnixStream::pair().unwrap();
+        write_frame(&mut near, &head(2)).await.unwrap();
+        for piece in [b"hush-1", b"hush-2"] {
+            write_frame(&mut near, piece).await.unwrap();
+        }
+        let (_, account) = read_request(&mut far).await.unwrap();
+        let refusal = format!("{:?}", account.unwrap_err());
+        assert!(!refusal.contains("hush"), "{refusal}");
+    }
+}

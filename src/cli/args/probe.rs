@@ -93,8 +93,6 @@ pub struct ProbeOptions {
     /// Ask for refusal: exits with 0 when the certificate is refused at every address, as a retired one must be.
     #[arg(long)]
     pub refused: bool,
-    #[command(flatten)]
-    pub loose: LooseFiles,
     /// Log in at Jira, once: a file that only we can read, with `method` (basic, token, cookie or oauth1) and what
     /// belongs to it.
     #[arg(long, value_name = "FILE")]
@@ -113,6 +111,9 @@ pub struct ProbeOptions {
         requires = "watch"
     )]
     pub every: Lapse,
+    // Last, for its heading is that of whatever follows.
+    #[command(flatten)]
+    pub loose: LooseFiles,
 }
 
 #[derive(Args, Debug)]
