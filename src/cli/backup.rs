@@ -12,12 +12,11 @@ use zeroize::Zeroizing;
 use super::{
     Exit, Output,
     args::{BackupCommand, OpenBackup, StoreBackup},
-    connect, unlock,
+    connect, unlock, verify_backup,
 };
 use crate::{
     daemon,
-    model::{GenerationNumber, Holdings, IdentityName, KeyId, KeyState},
-    records::{BackupIdentity, BackupRecipients, Inspected, Passphrase, inspect},
+    records::{BackupIdentity, BackupRecipients, Inspected, Passphrase, RestoreError, inspect},
     service::{self, BackupRequest, BackupTo, BackupView, ServiceError},
 };
 
@@ -27,7 +26,9 @@ pub(super) async fn run(
     arguments: StoreBackup,
 ) -> Result<Exit, ServiceError> {
     match (arguments.command, arguments.file) {
-        (Some(BackupCommand::Verify { file, opening }), _) => verify(output, &file, &opening),
+        (Some(BackupCommand::Verify { file, opening }), _) => {
+            verify_backup::run(output, &file, &opening)
+        }
         (None, Some(file)) => {
             let to = To {
                 recipients: arguments.recipients,
@@ -224,119 +225,19 @@ pub(super) fn identity(
 
 /// Reads a backup to its end.
 pub(super) fn inspected(file: &Path, identity: &BackupIdentity) -> Result<Inspected, ServiceError> {
-    inspect(open(file)?, identity).map_err(|error| {
-        let refusal = ServiceError::from_error(&error);
-        ServiceError::refused(format!("{}: {}", file.display(), refusal.message))
-            .hint("nothing of it is used; take another backup, or look whether the identity is the right one")
-    })
+    inspect(open(file)?, identity).map_err(|error| unsound(file, &error))
+}
+
+/// It is not what it should be, or cannot be read to its end.
+pub(super) fn unsound(file: &Path, error: &RestoreError) -> ServiceError {
+    let refusal = ServiceError::from_error(error);
+    ServiceError::refused(format!("{}: {}", file.display(), refusal.message)).hint(
+        "nothing of it is used; take another backup, or look whether the identity is the right one",
+    )
 }
 
 pub(super) fn open(file: &Path) -> Result<BufReader<File>, ServiceError> {
     File::open(file)
         .map(BufReader::new)
         .map_err(|error| ServiceError::failed(format!("cannot read {}: {error}", file.display())))
-}
-
-#[derive(Serialize)]
-struct Verified<'a> {
-    file: &'a Path,
-    #[serde(flatten)]
-    backup: BackupView,
-    last_event: Option<jiff::Timestamp>,
-    letters: usize,
-    identities: Vec<IdentityHeld<'a>>,
-}
-
-#[derive(Serialize)]
-struct IdentityHeld<'a> {
-    identity: &'a IdentityName,
-    current: Option<GenerationNumber>,
-    rotation: Option<GenerationNumber>,
-    generations: Vec<GenerationHeld>,
-}
-
-#[derive(Serialize)]
-struct GenerationHeld {
-    generation: GenerationNumber,
-    key_id: KeyId,
-    key_state: KeyState,
-    key_present: bool,
-}
-
-fn verify(output: Output, file: &Path, opening: &OpenBackup) -> Result<Exit, ServiceError> {
-    let inspected = inspected(file, &identity(output, opening)?)?;
-    let found = Verified {
-        file,
-        backup: BackupView::new(&inspected.head, &inspected.manifest),
-        last_event: inspected.holdings.last_event,
-        letters: inspected.holdings.letters.len(),
-        identities: identities(&inspected.holdings),
-    };
-    output.print(&found, || text(&found))?;
-    Ok(Exit::Done)
-}
-
-fn identities(holdings: &Holdings) -> Vec<IdentityHeld<'_>> {
-    let mut identities: Vec<_> = holdings
-        .identities
-        .iter()
-        .map(|(identity, held)| IdentityHeld {
-            identity,
-            current: held.slots.current,
-            rotation: held.rotation,
-            generations: Vec::new(),
-        })
-        .collect();
-    for ((name, generation), held) in &holdings.generations {
-        if let Ok(at) = identities.binary_search_by(|identity| identity.identity.cmp(name)) {
-            identities[at].generations.push(GenerationHeld {
-                generation: *generation,
-                key_id: held.key_id,
-                key_state: held.state,
-                key_present: held.present,
-            });
-        }
-    }
-    identities
-}
-
-fn text(found: &Verified<'_>) -> String {
-    let backup = &found.backup;
-    let mut text = format!(
-        "{} is whole: {} records and {} events of store {}, as of {}\n",
-        found.file.display(),
-        backup.records,
-        backup.events,
-        backup.lineage,
-        backup.taken_at
-    );
-    if let Some(last) = found.last_event {
-        text.push_str(&format!("the last event in it is of {last}\n"));
-    }
-    for identity in &found.identities {
-        text.push_str(&format!("\n{}", identity.identity));
-        if let Some(generation) = identity.rotation {
-            text.push_str(&format!(
-                " (a rotation to generation {generation} is in progress)"
-            ));
-        }
-        text.push('\n');
-        for generation in &identity.generations {
-            let current = if identity.current == Some(generation.generation) {
-                ", current"
-            } else {
-                ""
-            };
-            let key = if generation.key_present {
-                ""
-            } else {
-                ", without its key"
-            };
-            text.push_str(&format!(
-                "  generation {}  {}{current}{key}\n",
-                generation.generation, generation.key_state
-            ));
-        }
-    }
-    text
 }

@@ -23,6 +23,7 @@ mod rollback;
 mod secret;
 mod shared;
 mod signer;
+mod survey;
 mod witness;
 
 pub use authority::{AuthorityRecord, RevokedRecord};
@@ -37,6 +38,7 @@ pub use restore::{Answering, Rehearsal, RestoreError, Restored, Target, rehearse
 pub use rollback::Accepted;
 pub use secret::SecretBytes;
 pub use signer::SignerRecord;
+pub use survey::{IdentityHeld, Overview, Surveyed, survey};
 use witness::Attendance;
 
 use std::sync::Mutex;

@@ -163,6 +163,66 @@ fn a_backup_is_verified_without_the_store_and_says_what_is_in_it() {
 }
 
 #[test]
+fn a_backup_that_comes_through_a_pipe_is_verified_as_one_in_a_file() {
+    let (home, recipient) = home();
+    // In the ids of their generations a hyphen comes before the slash: in the order of names it does not.
+    for name in ["jira-b", "jira-b-c", "jira0", "jir"] {
+        home.ok(&[
+            "identity",
+            "add",
+            name,
+            "--issuer",
+            "own",
+            "--policy",
+            "own",
+            "--name",
+            "a.align.test",
+        ]);
+    }
+    home.ok(&["store", "backup", "good.age", "--recipient", &recipient]);
+    let verify = [
+        "store",
+        "backup",
+        "verify",
+        "good.age",
+        "--identity",
+        "backup.key",
+    ];
+    let found = home.json(&verify);
+    let listed: Vec<_> = found["identities"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|identity| {
+            let generations = identity["generations"].as_array().unwrap();
+            assert!(generations.iter().all(|held| held["key_present"] == true));
+            (identity["identity"].as_str().unwrap(), generations.len())
+        })
+        .collect();
+    let held = ["jir", "jira-b-c", "jira-b", "jira", "jira0"].map(|name| (name, 1));
+    assert_eq!(listed, held, "{found:#}");
+
+    let mut piped = home.command(&["--json", "store", "backup", "verify", "/dev/stdin"]);
+    piped.args(["--identity", "backup.key"]);
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    let child = piped
+        .stdin(reader)
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let bytes = fs::read(home.path("good.age")).unwrap();
+    std::io::Write::write_all(&mut writer, &bytes).unwrap();
+    drop(writer);
+    // It keeps the end that it reads from.
+    drop(piped);
+    let output = child.wait_with_output().unwrap();
+    let mut through_a_pipe: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(through_a_pipe["file"], "/dev/stdin");
+    through_a_pipe["file"] = found["file"].clone();
+    assert_eq!(through_a_pipe, found);
+}
+
+#[test]
 fn a_backup_that_is_not_whole_restores_nothing() {
     let (home, recipient) = home();
     home.ok(&["store", "backup", "good.age", "--recipient", &recipient]);

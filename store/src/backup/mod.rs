@@ -29,11 +29,13 @@ mod error;
 mod frame;
 mod read;
 mod seal;
+mod whole;
 mod write;
 
 pub use error::{BackupError, BackupFault};
 pub use read::{Backup, Item};
 pub use seal::{BackupIdentity, BackupRecipients, UnreadableIdentity, UnreadableRecipient};
+pub use whole::{Again, Whole};
 
 use serde::{Deserialize, Serialize};
 
