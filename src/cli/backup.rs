@@ -16,7 +16,9 @@ use super::{
 };
 use crate::{
     daemon,
-    records::{BackupIdentity, BackupRecipients, Inspected, Passphrase, RestoreError, inspect},
+    records::{
+        BackupFile, BackupIdentity, BackupRecipients, Inspected, Passphrase, RestoreError, inspect,
+    },
     service::{self, BackupRequest, BackupTo, BackupView, ServiceError},
 };
 
@@ -55,7 +57,7 @@ struct Taken<'a> {
 }
 
 async fn take(output: Output, path: &Path, file: &Path, to: To) -> Result<Exit, ServiceError> {
-    let mut sink = Sink::open(file)?;
+    let mut sink = Sink::open(output, file)?;
     let passphrase = match (&to.passphrase_file, to.passphrase) {
         (Some(file), _) => Some(unlock::passphrase_file(file)?),
         (None, true) => Some(output.terminal.new_passphrase_for("the backup")?),
@@ -122,14 +124,14 @@ async fn take(output: Output, path: &Path, file: &Path, to: To) -> Result<Exit, 
     Ok(Exit::Done)
 }
 
-/// Where a backup goes: beside its name until it is whole, so that nobody takes half of it for one.
+/// Where a backup goes.
 enum Sink {
     Stdout(io::Stdout),
-    File(tempfile::NamedTempFile),
+    File(BackupFile),
 }
 
 impl Sink {
-    fn open(file: &Path) -> Result<Self, ServiceError> {
+    fn open(output: Output, file: &Path) -> Result<Self, ServiceError> {
         if file == Path::new("-") {
             if io::stdout().is_terminal() {
                 return Err(ServiceError::failed("a backup is not for a terminal")
@@ -137,37 +139,23 @@ impl Sink {
             }
             return Ok(Self::Stdout(io::stdout()));
         }
-        if file.symlink_metadata().is_ok() {
-            return Err(exists(file));
+        let begun = BackupFile::begin(file).map_err(|error| unwritable(file, &error))?;
+        for path in begun.swept() {
+            output.terminal.progress(&format!(
+                "removed {}, which a backup left that was killed",
+                path.display()
+            ));
         }
-        // For us alone from the first byte (tempfile makes files with mode 0600).
-        tempfile::Builder::new()
-            .prefix(".countersign-backup-")
-            .tempfile_in(directory(file))
-            .map(Self::File)
-            .map_err(|error| unwritable(file, &error))
+        Ok(Self::File(begun))
     }
 
     /// Makes it durable, and gives it its name, if nobody has it.
     fn keep(self, file: &Path) -> Result<(), ServiceError> {
         match self {
-            Self::Stdout(mut out) => out.flush().map_err(|error| unwritable(file, &error)),
-            Self::File(draft) => {
-                draft
-                    .as_file()
-                    .sync_all()
-                    .map_err(|error| unwritable(file, &error))?;
-                draft
-                    .persist_noclobber(file)
-                    .map_err(|error| match error.error.kind() {
-                        io::ErrorKind::AlreadyExists => exists(file),
-                        _ => unwritable(file, &error.error),
-                    })?;
-                File::open(directory(file))
-                    .and_then(|directory| directory.sync_all())
-                    .map_err(|error| unwritable(file, &error))
-            }
+            Self::Stdout(mut out) => out.flush(),
+            Self::File(begun) => begun.keep(),
         }
+        .map_err(|error| unwritable(file, &error))
     }
 }
 
@@ -187,19 +175,11 @@ impl Write for Sink {
     }
 }
 
-fn directory(file: &Path) -> &Path {
-    match file.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    }
-}
-
-fn exists(file: &Path) -> ServiceError {
-    ServiceError::failed(format!("{} exists, and is not overwritten", file.display()))
-        .hint("name another file")
-}
-
 fn unwritable(file: &Path, error: &io::Error) -> ServiceError {
+    if error.kind() == io::ErrorKind::AlreadyExists {
+        return ServiceError::failed(format!("{} exists, and is not overwritten", file.display()))
+            .hint("name another file");
+    }
     ServiceError::failed(format!("cannot write {}: {error}", file.display()))
 }
 

@@ -9,7 +9,7 @@ use crate::{records::Unlock, service::BackupRequest};
 pub async fn conversations(bytes: &[u8]) {
     if let Ok((_, secrets)) = read_request(&mut Cursor::new(bytes)).await {
         for secret in &secrets {
-            let _ = Unlock::decode(secret);
+            let _ = Unlock::decode(secret, None);
         }
     }
     if let Ok(head) = read_frame(&mut Cursor::new(bytes)).await {

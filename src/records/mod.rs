@@ -45,8 +45,8 @@ use std::sync::Mutex;
 
 use aws_lc_rs::digest;
 pub use countersign_store::{
-    BackupIdentity, BackupRecipients, Database, Ended, EngineKind, Head, KeyFile, Leader,
-    Leadership, Lease, Manifest, Passphrase, Pin, Token, TokenPlace, UnknownSecret, Unlock,
+    BackupFile, BackupIdentity, BackupRecipients, Database, Ended, EngineKind, Head, KeyFile,
+    Leader, Leadership, Lease, Manifest, Passphrase, Pin, Token, TokenPlace, UnknownSecret, Unlock,
 };
 use countersign_store::{Mark, Record, Store, Transaction};
 use serde::de::DeserializeOwned;

@@ -26,6 +26,7 @@
 //! [age]: https://age-encryption.org/v1
 
 mod error;
+mod file;
 mod frame;
 mod read;
 mod seal;
@@ -33,6 +34,7 @@ mod whole;
 mod write;
 
 pub use error::{BackupError, BackupFault};
+pub use file::BackupFile;
 pub use read::{Backup, Item};
 pub use seal::{BackupIdentity, BackupRecipients, UnreadableIdentity, UnreadableRecipient};
 pub use whole::{Again, Whole};
