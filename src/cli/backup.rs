@@ -12,12 +12,13 @@ use zeroize::Zeroizing;
 use super::{
     Exit, Output,
     args::{BackupCommand, OpenBackup, StoreBackup},
-    connect, unlock,
+    connect, unlock, verify_backup,
 };
 use crate::{
     daemon,
-    model::{GenerationNumber, Holdings, IdentityName, KeyId, KeyState},
-    records::{BackupIdentity, BackupRecipients, Inspected, Passphrase, inspect},
+    records::{
+        BackupFile, BackupIdentity, BackupRecipients, Inspected, Passphrase, RestoreError, inspect,
+    },
     service::{self, BackupRequest, BackupTo, BackupView, ServiceError},
 };
 
@@ -27,7 +28,9 @@ pub(super) async fn run(
     arguments: StoreBackup,
 ) -> Result<Exit, ServiceError> {
     match (arguments.command, arguments.file) {
-        (Some(BackupCommand::Verify { file, opening }), _) => verify(output, &file, &opening),
+        (Some(BackupCommand::Verify { file, opening }), _) => {
+            verify_backup::run(output, &file, &opening)
+        }
         (None, Some(file)) => {
             let to = To {
                 recipients: arguments.recipients,
@@ -54,7 +57,7 @@ struct Taken<'a> {
 }
 
 async fn take(output: Output, path: &Path, file: &Path, to: To) -> Result<Exit, ServiceError> {
-    let mut sink = Sink::open(file)?;
+    let mut sink = Sink::open(output, file)?;
     let passphrase = match (&to.passphrase_file, to.passphrase) {
         (Some(file), _) => Some(unlock::passphrase_file(file)?),
         (None, true) => Some(output.terminal.new_passphrase_for("the backup")?),
@@ -121,14 +124,14 @@ async fn take(output: Output, path: &Path, file: &Path, to: To) -> Result<Exit, 
     Ok(Exit::Done)
 }
 
-/// Where a backup goes: beside its name until it is whole, so that nobody takes half of it for one.
+/// Where a backup goes.
 enum Sink {
     Stdout(io::Stdout),
-    File(tempfile::NamedTempFile),
+    File(BackupFile),
 }
 
 impl Sink {
-    fn open(file: &Path) -> Result<Self, ServiceError> {
+    fn open(output: Output, file: &Path) -> Result<Self, ServiceError> {
         if file == Path::new("-") {
             if io::stdout().is_terminal() {
                 return Err(ServiceError::failed("a backup is not for a terminal")
@@ -136,37 +139,23 @@ impl Sink {
             }
             return Ok(Self::Stdout(io::stdout()));
         }
-        if file.symlink_metadata().is_ok() {
-            return Err(exists(file));
+        let begun = BackupFile::begin(file).map_err(|error| unwritable(file, &error))?;
+        for path in begun.swept() {
+            output.terminal.progress(&format!(
+                "removed {}, which a backup left that was killed",
+                path.display()
+            ));
         }
-        // For us alone from the first byte (tempfile makes files with mode 0600).
-        tempfile::Builder::new()
-            .prefix(".countersign-backup-")
-            .tempfile_in(directory(file))
-            .map(Self::File)
-            .map_err(|error| unwritable(file, &error))
+        Ok(Self::File(begun))
     }
 
     /// Makes it durable, and gives it its name, if nobody has it.
     fn keep(self, file: &Path) -> Result<(), ServiceError> {
         match self {
-            Self::Stdout(mut out) => out.flush().map_err(|error| unwritable(file, &error)),
-            Self::File(draft) => {
-                draft
-                    .as_file()
-                    .sync_all()
-                    .map_err(|error| unwritable(file, &error))?;
-                draft
-                    .persist_noclobber(file)
-                    .map_err(|error| match error.error.kind() {
-                        io::ErrorKind::AlreadyExists => exists(file),
-                        _ => unwritable(file, &error.error),
-                    })?;
-                File::open(directory(file))
-                    .and_then(|directory| directory.sync_all())
-                    .map_err(|error| unwritable(file, &error))
-            }
+            Self::Stdout(mut out) => out.flush(),
+            Self::File(begun) => begun.keep(),
         }
+        .map_err(|error| unwritable(file, &error))
     }
 }
 
@@ -186,19 +175,11 @@ impl Write for Sink {
     }
 }
 
-fn directory(file: &Path) -> &Path {
-    match file.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    }
-}
-
-fn exists(file: &Path) -> ServiceError {
-    ServiceError::failed(format!("{} exists, and is not overwritten", file.display()))
-        .hint("name another file")
-}
-
 fn unwritable(file: &Path, error: &io::Error) -> ServiceError {
+    if error.kind() == io::ErrorKind::AlreadyExists {
+        return ServiceError::failed(format!("{} exists, and is not overwritten", file.display()))
+            .hint("name another file");
+    }
     ServiceError::failed(format!("cannot write {}: {error}", file.display()))
 }
 
@@ -224,119 +205,19 @@ pub(super) fn identity(
 
 /// Reads a backup to its end.
 pub(super) fn inspected(file: &Path, identity: &BackupIdentity) -> Result<Inspected, ServiceError> {
-    inspect(open(file)?, identity).map_err(|error| {
-        let refusal = ServiceError::from_error(&error);
-        ServiceError::refused(format!("{}: {}", file.display(), refusal.message))
-            .hint("nothing of it is used; take another backup, or look whether the identity is the right one")
-    })
+    inspect(open(file)?, identity).map_err(|error| unsound(file, &error))
+}
+
+/// It is not what it should be, or cannot be read to its end.
+pub(super) fn unsound(file: &Path, error: &RestoreError) -> ServiceError {
+    let refusal = ServiceError::from_error(error);
+    ServiceError::refused(format!("{}: {}", file.display(), refusal.message)).hint(
+        "nothing of it is used; take another backup, or look whether the identity is the right one",
+    )
 }
 
 pub(super) fn open(file: &Path) -> Result<BufReader<File>, ServiceError> {
     File::open(file)
         .map(BufReader::new)
         .map_err(|error| ServiceError::failed(format!("cannot read {}: {error}", file.display())))
-}
-
-#[derive(Serialize)]
-struct Verified<'a> {
-    file: &'a Path,
-    #[serde(flatten)]
-    backup: BackupView,
-    last_event: Option<jiff::Timestamp>,
-    letters: usize,
-    identities: Vec<IdentityHeld<'a>>,
-}
-
-#[derive(Serialize)]
-struct IdentityHeld<'a> {
-    identity: &'a IdentityName,
-    current: Option<GenerationNumber>,
-    rotation: Option<GenerationNumber>,
-    generations: Vec<GenerationHeld>,
-}
-
-#[derive(Serialize)]
-struct GenerationHeld {
-    generation: GenerationNumber,
-    key_id: KeyId,
-    key_state: KeyState,
-    key_present: bool,
-}
-
-fn verify(output: Output, file: &Path, opening: &OpenBackup) -> Result<Exit, ServiceError> {
-    let inspected = inspected(file, &identity(output, opening)?)?;
-    let found = Verified {
-        file,
-        backup: BackupView::new(&inspected.head, &inspected.manifest),
-        last_event: inspected.holdings.last_event,
-        letters: inspected.holdings.letters.len(),
-        identities: identities(&inspected.holdings),
-    };
-    output.print(&found, || text(&found))?;
-    Ok(Exit::Done)
-}
-
-fn identities(holdings: &Holdings) -> Vec<IdentityHeld<'_>> {
-    let mut identities: Vec<_> = holdings
-        .identities
-        .iter()
-        .map(|(identity, held)| IdentityHeld {
-            identity,
-            current: held.slots.current,
-            rotation: held.rotation,
-            generations: Vec::new(),
-        })
-        .collect();
-    for ((name, generation), held) in &holdings.generations {
-        if let Ok(at) = identities.binary_search_by(|identity| identity.identity.cmp(name)) {
-            identities[at].generations.push(GenerationHeld {
-                generation: *generation,
-                key_id: held.key_id,
-                key_state: held.state,
-                key_present: held.present,
-            });
-        }
-    }
-    identities
-}
-
-fn text(found: &Verified<'_>) -> String {
-    let backup = &found.backup;
-    let mut text = format!(
-        "{} is whole: {} records and {} events of store {}, as of {}\n",
-        found.file.display(),
-        backup.records,
-        backup.events,
-        backup.lineage,
-        backup.taken_at
-    );
-    if let Some(last) = found.last_event {
-        text.push_str(&format!("the last event in it is of {last}\n"));
-    }
-    for identity in &found.identities {
-        text.push_str(&format!("\n{}", identity.identity));
-        if let Some(generation) = identity.rotation {
-            text.push_str(&format!(
-                " (a rotation to generation {generation} is in progress)"
-            ));
-        }
-        text.push('\n');
-        for generation in &identity.generations {
-            let current = if identity.current == Some(generation.generation) {
-                ", current"
-            } else {
-                ""
-            };
-            let key = if generation.key_present {
-                ""
-            } else {
-                ", without its key"
-            };
-            text.push_str(&format!(
-                "  generation {}  {}{current}{key}\n",
-                generation.generation, generation.key_state
-            ));
-        }
-    }
-    text
 }

@@ -23,9 +23,11 @@ mod requests;
 mod restore;
 mod serve;
 mod slots;
+mod streamed;
 mod terminal;
 mod token;
 mod unlock;
+mod verify_backup;
 
 use std::{path::Path, sync::Arc};
 

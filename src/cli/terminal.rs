@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal, Write};
 use anstyle::{AnsiColor, Style};
 use zeroize::Zeroizing;
 
+use super::streamed::Broken;
 use crate::service::ServiceError;
 
 /// The two streams, and whether they may be coloured.
@@ -30,17 +31,27 @@ impl Terminal {
 
     /// A result. A reader who has gone away has had enough; a full disk is another matter.
     pub(super) fn result(self, text: &str) -> Result<(), ServiceError> {
-        let mut out = io::stdout().lock();
         let end: &[u8] = if text.ends_with('\n') { b"" } else { b"\n" };
-        let written = out
-            .write_all(text.as_bytes())
-            .and_then(|()| out.write_all(end))
-            .and_then(|()| out.flush());
-        match written {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(ServiceError::failed(
-                format!("the result could not be written to standard output: {error}"),
-            )
-            .hint("what was asked for is done; ask again with a `show` command")),
+        self.stream(|out| {
+            out.write_all(text.as_bytes())?;
+            Ok(out.write_all(end)?)
+        })
+    }
+
+    /// A result, piece by piece.
+    pub(super) fn stream(
+        self,
+        write: impl FnOnce(&mut dyn Write) -> Result<(), Broken>,
+    ) -> Result<(), ServiceError> {
+        let mut out = io::BufWriter::new(io::stdout().lock());
+        match write(&mut out).and_then(|()| Ok(out.flush()?)) {
+            Err(Broken::Source(error)) => Err(error),
+            Err(Broken::Output(error)) if error.kind() != io::ErrorKind::BrokenPipe => {
+                Err(ServiceError::failed(format!(
+                    "the result could not be written to standard output: {error}"
+                ))
+                .hint("what was asked for is done; ask again with a `show` command"))
+            }
             _ => Ok(()),
         }
     }

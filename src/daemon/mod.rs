@@ -11,6 +11,8 @@ mod client;
 mod control;
 mod desk;
 mod following;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod keyring;
 mod login;
 mod prober;

@@ -2,8 +2,11 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use rustls::sign::CertifiedKey;
-use tokio::time::timeout;
+use rustls::{ClientConfig, sign::CertifiedKey};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    time::timeout,
+};
 use tokio_rustls::TlsConnector;
 
 use super::{
@@ -47,28 +50,39 @@ impl Setting {
             Ok(config) => config,
             Err(why) => return Conversation::ended(Ending::Unusable(why)),
         };
-        let tcp = match dial::connect(address, self.limits.connect).await {
-            Ok(tcp) => tcp,
-            Err(ending) => return Conversation::ended(ending),
-        };
+        match dial::connect(address, self.limits.connect).await {
+            Ok(tcp) => self.over(tcp, config, &record, call, private).await,
+            Err(ending) => Conversation::ended(ending),
+        }
+    }
+
+    /// The conversation over a stream that is there.
+    pub(super) async fn over(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        config: ClientConfig,
+        record: &Record,
+        call: &Call,
+        private: &Private,
+    ) -> Conversation {
         let connector = TlsConnector::from(Arc::new(config));
         let shaken = timeout(
             self.limits.handshake,
-            connector.connect(self.target.name.clone(), tcp),
+            connector.connect(self.target.name.clone(), stream),
         )
         .await;
         let stream = match shaken {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => {
-                let ending = tls::ending(&error, stage(&record));
-                return seen(&record, ending);
+                let ending = tls::ending(&error, stage(record));
+                return seen(record, ending);
             }
             Err(_) => {
                 let ending = Ending::TimedOut {
-                    stage: stage(&record),
+                    stage: stage(record),
                     after: self.limits.handshake,
                 };
-                return seen(&record, ending);
+                return seen(record, ending);
             }
         };
         let session = stream.get_ref().1;
@@ -86,7 +100,7 @@ impl Setting {
             tls_version,
             cipher_suite,
             handshake_done: true,
-            ..seen(&record, ending)
+            ..seen(record, ending)
         }
     }
 }

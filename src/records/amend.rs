@@ -7,8 +7,12 @@ use jiff::Timestamp;
 
 use super::{
     AUTHORITIES, Answering, AuthorityRecord, CODES, GENERATIONS, IDENTITIES, INBOX, KEYS, OUTBOX,
-    Records, RecordsError, Rehearsal, RevokedRecord, STORE_JOURNAL, batch::encode,
-    holdings::SlimGeneration, journal, probes::PROBES, witness::mark_of,
+    Records, RecordsError, Rehearsal, RevokedRecord, STORE_JOURNAL,
+    batch::encode,
+    holdings::{SlimGeneration, generation_of},
+    journal,
+    probes::PROBES,
+    witness::mark_of,
 };
 use crate::model::{
     Generation, Identity, KeyState, RestoredKey, StoreEvent, StoreFact, Why,
@@ -54,12 +58,8 @@ impl Amending<'_> {
     /// A key that is dead is not written at all: what was never there leaves nothing behind.
     fn key(&self, record: Record) -> Option<Record> {
         // A key without a generation belongs to nobody, and is not brought back.
-        let (identity, number) = record.id.rsplit_once('/')?;
-        let number = number.trim_start_matches('0').parse().ok()?;
-        let fate = self
-            .rehearsal
-            .restoration
-            .of(&identity.parse().ok()?, number)?;
+        let (identity, number) = generation_of(&record.id)?;
+        let fate = self.rehearsal.restoration.of(&identity, number)?;
         mark_of(fate.restored).is_none().then_some(record)
     }
 

@@ -62,13 +62,7 @@ pub fn inspect(input: impl Read, identity: &BackupIdentity) -> Result<Inspected,
     while let Some(item) = backup.next()? {
         gathered.add(&item)?;
     }
-    let head = backup.head().clone();
-    let manifest = backup.manifest().cloned().ok_or(RestoreError::NoOrigin)?;
-    let mut gathered = gathered.finish();
-    let lineage = gathered.lineage.clone().ok_or(RestoreError::NoOrigin)?;
-    if lineage.id() != head.lineage || !lineage.confirms(&manifest.sha256, &manifest.origin) {
-        return Err(RestoreError::NoOrigin);
-    }
+    let (head, manifest, lineage) = proven(&backup, gathered.lineage.as_ref())?;
     Ok(Inspected {
         head,
         manifest,
@@ -76,4 +70,18 @@ pub fn inspect(input: impl Read, identity: &BackupIdentity) -> Result<Inspected,
         gathered,
         lineage,
     })
+}
+
+/// What a backup that was read to its end says of itself, if it proves to be of the line that it holds.
+pub(super) fn proven(
+    backup: &Backup<impl Read>,
+    lineage: Option<&Lineage>,
+) -> Result<(Head, Manifest, Lineage), RestoreError> {
+    let head = backup.head().clone();
+    let manifest = backup.manifest().cloned().ok_or(RestoreError::NoOrigin)?;
+    let lineage = lineage.cloned().ok_or(RestoreError::NoOrigin)?;
+    if lineage.id() != head.lineage || !lineage.confirms(&manifest.sha256, &manifest.origin) {
+        return Err(RestoreError::NoOrigin);
+    }
+    Ok((head, manifest, lineage))
 }

@@ -62,6 +62,16 @@ pub enum RecordsError {
     /// The audit log's own key cannot be made or used. What cannot be told of is not done.
     #[error("the audit log cannot be signed")]
     LogKey(#[from] KeyError),
+    /// A record lies under the name of another one.
+    #[error("the {collection} record {id} is that of {own}")]
+    Misplaced {
+        /// Where.
+        collection: &'static str,
+        /// Under which name.
+        id: String,
+        /// Of what it speaks.
+        own: String,
+    },
     /// There is no such journal.
     #[error("there is no rotation {rotation}; `countersign identity list` shows what there is")]
     NoSuchRotation {

@@ -23,6 +23,7 @@ mod rollback;
 mod secret;
 mod shared;
 mod signer;
+mod survey;
 mod witness;
 
 pub use authority::{AuthorityRecord, RevokedRecord};
@@ -37,14 +38,15 @@ pub use restore::{Answering, Rehearsal, RestoreError, Restored, Target, rehearse
 pub use rollback::Accepted;
 pub use secret::SecretBytes;
 pub use signer::SignerRecord;
+pub use survey::{IdentityHeld, Overview, Surveyed, survey};
 use witness::Attendance;
 
 use std::sync::Mutex;
 
 use aws_lc_rs::digest;
 pub use countersign_store::{
-    BackupIdentity, BackupRecipients, Database, Ended, EngineKind, Head, KeyFile, Leader,
-    Leadership, Lease, Manifest, Passphrase, Pin, Token, TokenPlace, UnknownSecret, Unlock,
+    BackupFile, BackupIdentity, BackupRecipients, Database, Ended, EngineKind, Head, KeyFile,
+    Leader, Leadership, Lease, Manifest, Passphrase, Pin, Token, TokenPlace, UnknownSecret, Unlock,
 };
 use countersign_store::{Mark, Record, Store, Transaction};
 use serde::de::DeserializeOwned;

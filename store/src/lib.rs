@@ -113,8 +113,8 @@ mod vault;
 mod witness;
 
 pub use backup::{
-    Backup, BackupError, BackupFault, BackupIdentity, BackupRecipients, Head, Item, Manifest,
-    Taking, UnreadableIdentity, UnreadableRecipient,
+    Again, Backup, BackupError, BackupFault, BackupFile, BackupIdentity, BackupRecipients, Head,
+    Item, Manifest, Taking, UnreadableIdentity, UnreadableRecipient, Whole,
 };
 pub use engine::database::{Database, DatabaseError, DatabaseFault, Lease};
 pub use engine::leadership::Leadership;

@@ -73,11 +73,30 @@ impl Snapshot<'_> {
     /// # Errors
     /// [`Error::Engine`](crate::Error::Engine).
     pub fn survey(&self, collection: &str) -> Result<Survey> {
+        let mut records = BTreeMap::new();
+        let damage = self.survey_each(collection, &mut |record| {
+            records.insert(record.id.clone(), record);
+        })?;
+        Ok(Survey {
+            records: records.into_values().collect(),
+            damage,
+        })
+    }
+
+    /// The same without keeping what was read: record by record, by ascending id, but that what was found of a stretch
+    /// of which the index is damaged comes last. Returns all damage.
+    ///
+    /// # Errors
+    /// [`Error::Engine`](crate::Error::Engine).
+    pub fn survey_each(
+        &self,
+        collection: &str,
+        take: &mut dyn FnMut(Record),
+    ) -> Result<Vec<Damage>> {
         let span = Span::prefixed(key::collection_prefix(collection));
-        let mut found = Salvaged::new();
         let (mut damage, mut lost) = (Vec::new(), Vec::new());
         self.look_through(self, &span, &mut |seen| match seen {
-            Seen::Value(opened) => drop(found.insert(opened.name.clone(), opened)),
+            Seen::Value(opened) => record_of(opened).into_iter().for_each(&mut *take),
             Seen::Damaged(what, _) => damage.push(what),
             Seen::Lost(what, span) => {
                 damage.push(what);
@@ -85,6 +104,7 @@ impl Snapshot<'_> {
             }
         })?;
         if !lost.is_empty() {
+            let mut found = Salvaged::new();
             self.each_stored(&mut |key, value| {
                 if let Some(opened) = self.is_within(key, value, &lost)
                     && span.contains(&opened.name)
@@ -92,21 +112,10 @@ impl Snapshot<'_> {
                     keep_latest(&mut found, opened);
                 }
             })?;
+            let records = found.into_values().filter_map(record_of);
+            records.for_each(take);
         }
-        let records = found.into_values().filter_map(|opened| {
-            let Some(Member::Record { id, .. }) = key::parse(&opened.name) else {
-                return None;
-            };
-            Some(Record {
-                id,
-                version: opened.version,
-                bytes: opened.bytes,
-            })
-        });
-        Ok(Survey {
-            records: records.collect(),
-            damage,
-        })
+        Ok(damage)
     }
 
     fn verify(&self) -> Result<Verification> {
@@ -309,6 +318,17 @@ impl Nodes for Counting<'_, '_> {
         }
         node
     }
+}
+
+fn record_of(opened: Opened) -> Option<Record> {
+    let Some(Member::Record { id, .. }) = key::parse(&opened.name) else {
+        return None;
+    };
+    Some(Record {
+        id,
+        version: opened.version,
+        bytes: opened.bytes,
+    })
 }
 
 fn keep_latest(found: &mut Salvaged, opened: Opened) {

@@ -1,6 +1,6 @@
 //! Backups: how they come about, and what is made of those that are none.
 
-use std::{fs, os::unix::fs::PermissionsExt};
+use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
 use countersign_peers::age;
 
@@ -160,6 +160,125 @@ fn a_backup_is_verified_without_the_store_and_says_what_is_in_it() {
     let refused = refused.expect(3);
     assert!(refused.stderr.contains("chmod 600"), "{refused:?}");
     assert!(!refused.stderr.contains("AGE-SECRET"), "{refused:?}");
+}
+
+#[test]
+fn a_backup_that_comes_through_a_pipe_is_verified_as_one_in_a_file() {
+    let (home, recipient) = home();
+    // In the ids of their generations a hyphen comes before the slash: in the order of names it does not.
+    for name in ["jira-b", "jira-b-c", "jira0", "jir"] {
+        home.ok(&[
+            "identity",
+            "add",
+            name,
+            "--issuer",
+            "own",
+            "--policy",
+            "own",
+            "--name",
+            "a.align.test",
+        ]);
+    }
+    home.ok(&["store", "backup", "good.age", "--recipient", &recipient]);
+    let verify = [
+        "store",
+        "backup",
+        "verify",
+        "good.age",
+        "--identity",
+        "backup.key",
+    ];
+    let found = home.json(&verify);
+    let listed: Vec<_> = found["identities"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|identity| {
+            let generations = identity["generations"].as_array().unwrap();
+            assert!(generations.iter().all(|held| held["key_present"] == true));
+            (identity["identity"].as_str().unwrap(), generations.len())
+        })
+        .collect();
+    let held = ["jir", "jira-b-c", "jira-b", "jira", "jira0"].map(|name| (name, 1));
+    assert_eq!(listed, held, "{found:#}");
+
+    let mut piped = home.command(&["--json", "store", "backup", "verify", "/dev/stdin"]);
+    piped.args(["--identity", "backup.key"]);
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    let child = piped
+        .stdin(reader)
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let bytes = fs::read(home.path("good.age")).unwrap();
+    std::io::Write::write_all(&mut writer, &bytes).unwrap();
+    drop(writer);
+    // It keeps the end that it reads from.
+    drop(piped);
+    let output = child.wait_with_output().unwrap();
+    let mut through_a_pipe: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(through_a_pipe["file"], "/dev/stdin");
+    through_a_pipe["file"] = found["file"].clone();
+    assert_eq!(through_a_pipe, found);
+}
+
+/// Begins a backup, which dies when it asks the kernel for this; the directory cannot have files without a name if
+/// it is said so.
+fn killed(home: &Home, recipient: &str, file: &Path, at: &str, nameless: bool) {
+    let directory = file.parent().unwrap();
+    let plain = home.command(&[]);
+    let mut command = std::process::Command::new("strace");
+    command.args(["-f", "-qq", "-o"]).arg(home.path("strace"));
+    command.arg("-P").arg(file).arg("-P").arg(directory);
+    command.args(["-e", &format!("inject={at}:signal=SIGKILL")]);
+    if !nameless {
+        command.args(["-e", "inject=openat:error=EOPNOTSUPP"]);
+    }
+    command.arg("--").arg(plain.get_program());
+    command.args(["store", "backup"]).arg(file);
+    command.args(["--recipient", recipient]);
+    let output = command
+        .current_dir(home.path(""))
+        .stdin(std::process::Stdio::null())
+        .output()
+        .expect("strace kills the program: apt-get install strace");
+    assert!(!output.status.success(), "{output:?}");
+    let trace = fs::read_to_string(home.path("strace")).unwrap();
+    assert!(trace.contains("killed by SIGKILL"), "{trace}");
+}
+
+#[test]
+fn a_backup_that_is_killed_leaves_nothing_or_what_the_next_one_removes() {
+    let (home, recipient) = home();
+    let directory = home.path("backups");
+    fs::create_dir(&directory).unwrap();
+    let file = directory.join("backup.age");
+    let names = || -> Vec<String> {
+        let entries = fs::read_dir(&directory).unwrap();
+        entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect()
+    };
+    // Everything is written, and the name is about to be given.
+    killed(&home, &recipient, &file, "linkat", true);
+    assert!(names().is_empty(), "{:?}", names());
+    killed(&home, &recipient, &file, "renameat2", false);
+    let left = names();
+    assert_eq!(left.len(), 1, "{left:?}");
+    assert!(left[0].starts_with(".countersign-backup-"), "{left:?}");
+
+    let file = file.to_str().unwrap();
+    let taken = home.ok(&["store", "backup", file, "--recipient", &recipient]);
+    assert!(taken.stderr.contains(&left[0]), "{taken:?}");
+    assert_eq!(names(), ["backup.age"]);
+    home.ok(&[
+        "store",
+        "backup",
+        "verify",
+        file,
+        "--identity",
+        "backup.key",
+    ]);
 }
 
 #[test]

@@ -70,8 +70,10 @@ pub(super) struct Frame {
 pub(super) struct FrameReader<R> {
     input: R,
     digest: Sha256,
-    /// The digest of everything before the last frame.
+    /// The digest of everything before the manifest.
     before: [u8; 32],
+    /// How many bytes were read.
+    position: u64,
 }
 
 impl<R: Read> FrameReader<R> {
@@ -80,14 +82,17 @@ impl<R: Read> FrameReader<R> {
             input,
             digest: Sha256::new(),
             before: [0; 32],
+            position: 0,
         };
         let mut preface = [0; PREFACE.len()];
-        reader.take(&mut preface, BackupFault::Foreign)?;
+        fill(&mut reader.input, &mut preface, BackupFault::Foreign)?;
+        reader.seen(&preface);
         if preface != *PREFACE {
             return Err(BackupFault::Foreign.into());
         }
         let mut version = [0; 2];
-        reader.take(&mut version, BackupFault::Foreign)?;
+        fill(&mut reader.input, &mut version, BackupFault::Foreign)?;
+        reader.seen(&version);
         match u16::from_be_bytes(version) {
             VERSION => Ok(reader),
             0 => Err(BackupFault::Malformed.into()),
@@ -99,22 +104,27 @@ impl<R: Read> FrameReader<R> {
     }
 
     pub(super) fn frame(&mut self) -> Result<Frame, BackupError> {
-        self.before = self.digest.clone().finalize().into();
-        let mut start = [0; 5];
-        self.take(&mut start, BackupFault::Truncated)?;
-        let [kind, length @ ..] = start;
-        let length = u32::from_be_bytes(length) as usize;
-        if length > LONGEST {
-            return Err(BackupFault::Malformed.into());
+        let (frame, start) = started(&mut self.input)?;
+        if frame.kind == MANIFEST {
+            self.before = self.digest.clone().finalize().into();
         }
-        let mut content = Zeroizing::new(vec![0; length]);
-        self.take(&mut content, BackupFault::Truncated)?;
-        Ok(Frame { kind, content })
+        self.seen(&start);
+        self.seen(&frame.content);
+        Ok(frame)
     }
 
-    /// The digest of everything before the last frame.
+    /// The digest of everything before the manifest; zeros before that was read.
     pub(super) fn digest_before(&self) -> [u8; 32] {
         self.before
+    }
+
+    /// How many bytes were read.
+    pub(super) fn position(&self) -> u64 {
+        self.position
+    }
+
+    pub(super) fn into_inner(self) -> R {
+        self.input
     }
 
     /// That nothing follows. Only at its end is the stream known to be whole.
@@ -126,15 +136,36 @@ impl<R: Read> FrameReader<R> {
         }
     }
 
-    fn take(&mut self, bytes: &mut [u8], short: BackupFault) -> Result<(), BackupError> {
-        match self.input.read_exact(bytes) {
-            Ok(()) => {
-                self.digest.update(bytes);
-                Ok(())
-            }
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(short.into()),
-            Err(error) => Err(unreadable(error)),
-        }
+    fn seen(&mut self, bytes: &[u8]) {
+        self.digest.update(bytes);
+        self.position += bytes.len() as u64;
+    }
+}
+
+/// The next frame of a stream of which the digest is known already.
+pub(super) fn read_frame(input: &mut impl Read) -> Result<Frame, BackupError> {
+    started(input).map(|(frame, _)| frame)
+}
+
+/// The next frame, and how it began.
+fn started(input: &mut impl Read) -> Result<(Frame, [u8; 5]), BackupError> {
+    let mut start = [0; 5];
+    fill(input, &mut start, BackupFault::Truncated)?;
+    let [kind, length @ ..] = start;
+    let length = u32::from_be_bytes(length) as usize;
+    if length > LONGEST {
+        return Err(BackupFault::Malformed.into());
+    }
+    let mut content = Zeroizing::new(vec![0; length]);
+    fill(input, &mut content, BackupFault::Truncated)?;
+    Ok((Frame { kind, content }, start))
+}
+
+fn fill(input: &mut impl Read, bytes: &mut [u8], short: BackupFault) -> Result<(), BackupError> {
+    match input.read_exact(bytes) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(short.into()),
+        Err(error) => Err(unreadable(error)),
     }
 }
 

@@ -26,14 +26,18 @@
 //! [age]: https://age-encryption.org/v1
 
 mod error;
+mod file;
 mod frame;
 mod read;
 mod seal;
+mod whole;
 mod write;
 
 pub use error::{BackupError, BackupFault};
+pub use file::BackupFile;
 pub use read::{Backup, Item};
 pub use seal::{BackupIdentity, BackupRecipients, UnreadableIdentity, UnreadableRecipient};
+pub use whole::{Again, Whole};
 
 use serde::{Deserialize, Serialize};
 

@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 use super::error::{BackupError, BackupFault};
 use super::frame::{COLLECTION, ENTRY, Frame, FrameReader, HEAD, JOURNAL, MANIFEST, RECORD};
 use super::seal::BackupIdentity;
+use super::whole::Whole;
 use super::{Head, Manifest};
 use crate::vault::{Entry, Record};
 
@@ -41,6 +42,8 @@ pub struct Backup<R: Read> {
     place: Place,
     found: Manifest,
     manifest: Option<Manifest>,
+    /// Collections that are wanted once more, and where the records of each begin.
+    wanted: Vec<(String, Option<u64>)>,
 }
 
 /// Where in the stream we are. Collections come first, each with its records; then journals.
@@ -75,7 +78,24 @@ impl<R: Read> Backup<R> {
                 origin: [0; 32],
             },
             manifest: None,
+            wanted: Vec::new(),
         })
+    }
+
+    /// Remembers where these collections begin, so that [`into_whole`](Self::into_whole) can read them once more.
+    #[must_use]
+    pub fn noting(mut self, collections: &[&str]) -> Self {
+        let unseen = |name: &&str| ((*name).to_owned(), None);
+        self.wanted = collections.iter().map(unseen).collect();
+        self
+    }
+
+    /// The backup as one that was read to its end; `None` before that was reached.
+    #[must_use]
+    pub fn into_whole(self) -> Option<Whole<R>> {
+        self.manifest
+            .is_some()
+            .then(|| Whole::new(self.frames.into_inner(), self.wanted))
     }
 
     /// What it says of itself.
@@ -122,6 +142,9 @@ impl<R: Read> Backup<R> {
             Place::Journal { .. } => false,
         };
         self.found.collections += 1;
+        if let Some((_, at)) = self.wanted.iter_mut().find(|(wanted, _)| *wanted == name) {
+            *at = Some(self.frames.position());
+        }
         self.place = Place::Collection { name, last: None };
         ordered(in_order)
     }
@@ -140,22 +163,13 @@ impl<R: Read> Backup<R> {
         let Place::Collection { name, last } = &mut self.place else {
             return Err(BackupFault::Disordered.into());
         };
-        let (version, rest) = content.split_first_chunk().ok_or(BackupFault::Malformed)?;
-        let (length, rest) = rest.split_first_chunk().ok_or(BackupFault::Malformed)?;
-        let (id, bytes) = rest
-            .split_at_checked(u16::from_be_bytes(*length).into())
-            .ok_or(BackupFault::Malformed)?;
-        let id = text(id)?;
-        ordered(last.as_ref().is_none_or(|last| *last < id))?;
-        *last = Some(id.clone());
+        let record = record(content)?;
+        ordered(last.as_ref().is_none_or(|last| *last < record.id))?;
+        *last = Some(record.id.clone());
         self.found.records += 1;
         Ok(Item::Record {
             collection: name.clone(),
-            record: Record {
-                id,
-                version: u64::from_be_bytes(*version),
-                bytes: Zeroizing::new(bytes.to_vec()),
-            },
+            record,
         })
     }
 
@@ -194,6 +208,20 @@ impl<R: Read> Backup<R> {
         self.manifest = Some(stated);
         Ok(())
     }
+}
+
+/// The record in a frame.
+pub(super) fn record(content: &[u8]) -> Result<Record, BackupFault> {
+    let (version, rest) = content.split_first_chunk().ok_or(BackupFault::Malformed)?;
+    let (length, rest) = rest.split_first_chunk().ok_or(BackupFault::Malformed)?;
+    let (id, bytes) = rest
+        .split_at_checked(u16::from_be_bytes(*length).into())
+        .ok_or(BackupFault::Malformed)?;
+    Ok(Record {
+        id: text(id)?,
+        version: u64::from_be_bytes(*version),
+        bytes: Zeroizing::new(bytes.to_vec()),
+    })
 }
 
 fn ordered(in_order: bool) -> Result<(), BackupError> {

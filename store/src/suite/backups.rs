@@ -28,7 +28,7 @@ for_each_embedded_engine!(
     the_old_store_is_kept_when_another_takes_its_place,
 );
 
-fn keys() -> (BackupRecipients, BackupIdentity) {
+pub(super) fn keys() -> (BackupRecipients, BackupIdentity) {
     let identity = x25519::Identity::generate();
     let recipient = identity.to_public();
     (
@@ -37,7 +37,7 @@ fn keys() -> (BackupRecipients, BackupIdentity) {
     )
 }
 
-fn taking() -> Taking {
+pub(super) fn taking() -> Taking {
     Taking {
         at: "2026-11-24T23:00:00Z".to_owned(),
         program: "0.1.0".to_owned(),

@@ -94,6 +94,13 @@ fn a_lost_leaf_takes_nothing_else_with_it(engine: EngineKind) {
                 .map(|r| r.id.clone())
                 .eq((0..MANY).map(|n| format!("{n:05}")))
         );
+        let mut one_by_one = Vec::new();
+        let view = store.snapshot().unwrap();
+        let damage = view.survey_each("c", &mut |record| one_by_one.push(record));
+        assert_eq!(damage.unwrap(), survey.damage);
+        drop(view);
+        one_by_one.sort_by(|one, other| one.id.cmp(&other.id));
+        assert_eq!(one_by_one, survey.records);
         let report = store.verify().unwrap();
         assert_eq!(report.damage, std::slice::from_ref(&found));
         assert_eq!(report.records as usize, MANY + 1);

@@ -1,5 +1,6 @@
 //! The conformance suite: written once, run against every engine.
 
+mod again;
 mod backups;
 mod engines;
 mod format1;

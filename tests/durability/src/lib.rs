@@ -7,6 +7,8 @@
 //!
 //! The same judge looks at stores of which one byte was changed, or the end is missing.
 
+/// Backups that are being written.
+pub mod backups;
 /// Slots and master keys that are changed.
 pub mod changes;
 /// States of a disk.
@@ -23,6 +25,8 @@ pub mod moves;
 pub mod powercut;
 /// From a running program to a recording.
 pub mod record;
+/// From calls to steps.
+mod scribe;
 /// From strace's text to calls.
 pub mod strace;
 /// Judging and counting.

@@ -5,11 +5,13 @@
 //! countersign-durability change STORE SECRETS ENGINE
 //! countersign-durability migrate STORE KEY-FILE
 //! countersign-durability restore STORE KEY-FILE ENGINE SOURCE
+//! countersign-durability backup STORE KEY-FILE RECIPIENT FILE DRAFT
 //! countersign-durability serve DIRECTORY ENGINE
 //! countersign-durability powercut ENGINE TRANSACTIONS MOMENTS DRAWS SEED [without-syncs]
 //! countersign-durability powercut-changes ENGINE MOMENTS DRAWS SEED
 //! countersign-durability powercut-migrate UNPACKED MOMENTS DRAWS SEED
 //! countersign-durability powercut-restore ENGINE MOMENTS DRAWS SEED
+//! countersign-durability powercut-backup ENGINE MOMENTS DRAWS SEED
 //! countersign-durability flip ENGINE STRIDE SEED
 //! countersign-durability opening ENGINE RECORDS
 //! ```
@@ -23,9 +25,12 @@ use std::process::ExitCode;
 use std::str::FromStr;
 use std::time::Instant;
 
+use countersign_durability::backups::{self, Draft};
 use countersign_durability::judge::STORE;
 use countersign_durability::{changes, flip, moves, powercut, victim, workload};
-use countersign_store::{EngineKind, Expect, InitOptions, KeyFile, Store, Transaction, Unlock};
+use countersign_store::{
+    BackupRecipients, EngineKind, Expect, InitOptions, KeyFile, Store, Transaction, Unlock,
+};
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
@@ -39,14 +44,18 @@ fn main() -> ExitCode {
         ["restore", store, key, engine, source] => {
             restore(Path::new(store), Path::new(key), engine, Path::new(source))
         }
+        ["backup", store, key, recipient, file, draft] => {
+            backup(Path::new(store), Path::new(key), recipient, Path::new(file), draft)
+        }
         ["serve", dir, engine] => serve(Path::new(dir), engine),
         ["powercut-changes", engine, rest @ ..] => cut_changes(engine, rest),
         ["powercut-migrate", unpacked, rest @ ..] => cut_migrations(Path::new(unpacked), rest),
         ["powercut-restore", engine, rest @ ..] => cut_restores(engine, rest),
+        ["powercut-backup", engine, rest @ ..] => cut_backups(engine, rest),
         ["powercut", engine, rest @ ..] => cut(engine, rest),
         ["flip", engine, rest @ ..] => flips(engine, rest),
         ["opening", engine, records] => opening(engine, records),
-        _ => Err("usage: work STORE KEY-FILE ENGINE COUNT | powercut ENGINE TRANSACTIONS MOMENTS DRAWS SEED [without-syncs] | powercut-changes ENGINE MOMENTS DRAWS SEED | powercut-migrate UNPACKED MOMENTS DRAWS SEED | powercut-restore ENGINE MOMENTS DRAWS SEED | flip ENGINE STRIDE SEED | opening ENGINE RECORDS".into()),
+        _ => Err("usage: work STORE KEY-FILE ENGINE COUNT | powercut ENGINE TRANSACTIONS MOMENTS DRAWS SEED [without-syncs] | powercut-changes ENGINE MOMENTS DRAWS SEED | powercut-migrate UNPACKED MOMENTS DRAWS SEED | powercut-restore ENGINE MOMENTS DRAWS SEED | powercut-backup ENGINE MOMENTS DRAWS SEED | flip ENGINE STRIDE SEED | opening ENGINE RECORDS".into()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -105,6 +114,27 @@ fn restore(dir: &Path, key: &Path, engine: &str, source: &Path) -> Result<(), Bo
     let held = moves::Held::by_the_workload(&Store::open(source, &unlock)?)?;
     println!("0");
     moves::restore(&held, dir, &unlock, engine.parse()?)?;
+    println!("1");
+    Ok(())
+}
+
+/// Takes a backup of a store that nobody cuts; says 0 at first and 1 in the end.
+fn backup(
+    store: &Path,
+    key: &Path,
+    recipient: &str,
+    file: &Path,
+    draft: &str,
+) -> Result<(), Box<dyn Error>> {
+    let unlock = Unlock::KeyFile(KeyFile::read(key)?);
+    let recipients = BackupRecipients::parse(&[recipient.to_owned()])?;
+    let draft = [Draft::Nameless, Draft::Named]
+        .into_iter()
+        .find(|kind| format!("{kind:?}") == draft)
+        .ok_or("a draft is Nameless or Named")?;
+    let store = Store::open(store, &unlock)?;
+    println!("0");
+    backups::take(&store, file, &recipients, draft)?;
     println!("1");
     Ok(())
 }
@@ -174,6 +204,17 @@ fn cut_restores(engine: &str, rest: &[&str]) -> Result<(), Box<dyn Error>> {
         let program = std::env::current_exe()?;
         let tally = powercut::restore(&program, engine.parse()?, over, extent)?;
         println!("{engine}, restore, over a store: {over}, {extent:?}\n{tally}");
+    }
+    Ok(())
+}
+
+fn cut_backups(engine: &str, rest: &[&str]) -> Result<(), Box<dyn Error>> {
+    let extent = extent(rest)?;
+    quiet();
+    for draft in [Draft::Nameless, Draft::Named] {
+        let program = std::env::current_exe()?;
+        let tally = powercut::backup(&program, engine.parse()?, draft, extent)?;
+        println!("{engine}, backup, {draft:?}, {extent:?}\n{tally}");
     }
     Ok(())
 }

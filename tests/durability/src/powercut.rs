@@ -4,8 +4,9 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::process::Command;
 
-use countersign_store::{EngineKind, KeyFile, Unlock};
+use countersign_store::{BackupIdentity, BackupRecipients, EngineKind, KeyFile, Store, Unlock};
 
+use crate::backups::{self, BACKUP, Draft};
 use crate::changes::{self, Secrets};
 use crate::disk::{Disk, Loss};
 use crate::image::Image;
@@ -111,6 +112,39 @@ pub fn restore(
     Ok(run_command(&mut command, &home.root, &judge, extent)?)
 }
 
+/// How many transactions of the workload are in a store of which a backup is taken: so many that the backup is
+/// written in several pieces.
+const BACKED_UP: u64 = 120;
+
+/// Cuts while a backup is written.
+///
+/// # Errors
+/// When nothing can be recorded, or there is no room.
+pub fn backup(
+    program: &Path,
+    engine: EngineKind,
+    draft: Draft,
+    extent: Extent,
+) -> Result<Tally, CutError> {
+    let home = Home::new()?;
+    let (key, source) = (home.dir.path().join("key"), home.dir.path().join("source"));
+    let unlock = Unlock::KeyFile(KeyFile::generate(&key)?);
+    moves::fill(&source, &unlock, engine, BACKED_UP)?;
+    let identity = age::x25519::Identity::generate();
+    let recipient = identity.to_public();
+    let recipients = BackupRecipients::Recipients(vec![recipient.clone()]);
+    let store = Store::open(&source, &unlock)?;
+    let whole = backups::take(&store, &home.dir.path().join(BACKUP), &recipients, draft)?;
+    drop(store);
+    let mut command = Command::new(program);
+    command.arg("backup").arg(source).arg(&key);
+    command.arg(recipient.to_string());
+    command.arg(home.root.join(BACKUP));
+    command.arg(format!("{draft:?}"));
+    let judge = backups::judge(BackupIdentity::Keys(vec![identity]), whole);
+    Ok(run_command(&mut command, &home.root, &judge, extent)?)
+}
+
 /// Why there was no cut.
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs, reason = "each text says it")]
@@ -119,6 +153,8 @@ pub enum CutError {
     Record(#[from] RecordError),
     #[error("cannot make the store that is to be worked on")]
     Store(#[from] countersign_store::Error),
+    #[error("cannot take the backup that the others are compared with")]
+    Backup(#[from] backups::BackupsError),
     #[error("cannot handle its files")]
     Io(#[from] std::io::Error),
 }

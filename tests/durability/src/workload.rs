@@ -8,7 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use countersign_store::{Expect, Store, Transaction};
 
 /// The collections that it writes to.
-pub(crate) const COLLECTIONS: [&str; 3] = ["identities", "keys", "letters"];
+pub(crate) const COLLECTIONS: [&str; 4] = ["identities", "keys", "letters", CROWD];
+/// The collection of a crowd, which comes in one transaction and goes in another.
+const CROWD: &str = "crowd";
+/// So many changes in one transaction are written side by side in the store.
+const MANY: u16 = 1_000;
 /// Its length is the number of transactions that happened.
 const ORDER: &str = "order";
 /// The journals that it writes to.
@@ -153,12 +157,12 @@ pub fn transact(store: &Store, number: u64) -> countersign_store::Result<()> {
 }
 
 /// Transaction `number`: each notes itself; most write a record or two, some remove one, a few are
-/// as large as a letter with attachments.
+/// as large as a letter with attachments; and three have as many changes as the store writes side by side.
 fn actions(number: u64) -> Vec<Action> {
     let mut random = fastrand::Rng::with_seed(number);
     let mut actions = vec![Action::Append(ORDER, number.to_be_bytes().to_vec())];
     for _ in 0..random.usize(1..=3) {
-        let collection = COLLECTIONS[random.usize(..COLLECTIONS.len())];
+        let collection = COLLECTIONS[random.usize(..3)];
         let id = format!("{collection}/{}", random.u8(..24));
         actions.push(if random.u8(..6) == 0 {
             Action::Delete(collection, id)
@@ -172,6 +176,16 @@ fn actions(number: u64) -> Vec<Action> {
             Action::Put(collection, id, bytes)
         });
     }
+    match number {
+        // Those who are not there leave no trace but in how the rest is written.
+        4 => actions.extend(crowd().map(|id| Action::Delete(CROWD, id))),
+        20 => actions.extend(crowd().map(|id| {
+            let bytes = format!("{number} {id}").into_bytes();
+            Action::Put(CROWD, id, bytes)
+        })),
+        22 => actions.extend(crowd().map(|id| Action::Delete(CROWD, id))),
+        _ => {}
+    }
     if random.bool() {
         let stream = STREAMS[random.usize(1..STREAMS.len())];
         let mut bytes = format!("{number} {stream} ").into_bytes();
@@ -179,4 +193,9 @@ fn actions(number: u64) -> Vec<Action> {
         actions.push(Action::Append(stream, bytes));
     }
     actions
+}
+
+/// The ids of a crowd.
+fn crowd() -> impl Iterator<Item = String> {
+    (0..MANY).map(|member| format!("{CROWD}/{member:04}"))
 }

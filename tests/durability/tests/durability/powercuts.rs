@@ -3,11 +3,12 @@
 use std::path::Path;
 use std::process::Command;
 
+use countersign_durability::backups::{self, BACKUP, Draft};
 use countersign_durability::disk::{Disk, Loss};
 use countersign_durability::powercut::{self, Extent, run};
 use countersign_durability::record::{Recording, Start, Step};
 use countersign_durability::tally::Tally;
-use countersign_store::{EngineKind, KeyFile};
+use countersign_store::{BackupIdentity, EngineKind, KeyFile, Manifest};
 
 fn tally_of(engine: EngineKind, extent: Extent) -> Tally {
     let home = tempfile::tempdir().unwrap();
@@ -76,6 +77,56 @@ fn a_restore_leaves_a_whole_store_in_place_whenever_the_power_goes() {
         let tally = powercut::restore(program, EngineKind::Redb, over, FEW).unwrap();
         assert_sound(&tally);
     }
+}
+
+#[test]
+fn a_backup_has_its_name_when_it_is_whole_whenever_the_power_goes() {
+    let program = Path::new(PROGRAM);
+    // Of what has no name nothing is seen: there is nothing, or all of it.
+    for (draft, different) in [(Draft::Nameless, 2), (Draft::Named, 8)] {
+        let extent = Extent {
+            moments: 1_000,
+            ..EXTENT
+        };
+        let tally = powercut::backup(program, EngineKind::Redb, draft, extent).unwrap();
+        assert!(tally.moments > 12 && tally.images >= different, "{tally}");
+        assert_eq!(tally.sound, tally.images, "{tally}");
+    }
+}
+
+#[test]
+fn the_harness_sees_a_backup_that_was_named_before_it_was_synced() {
+    let file = |node, name: &str| Step::Made {
+        parent: 0,
+        name: name.to_owned(),
+        node,
+    };
+    let recording = Recording {
+        start: vec![Start::Directory([].into()), Start::File(Vec::new())],
+        steps: vec![
+            Step::Wrote {
+                node: 1,
+                offset: 0,
+                bytes: b"half a backup".to_vec(),
+            },
+            file(1, BACKUP),
+            Step::Synced { node: 0, covers: 2 },
+            Step::Said("1".to_owned()),
+        ],
+        hints: 0,
+    };
+    let nobody = age::x25519::Identity::generate();
+    let whole = Manifest {
+        collections: 0,
+        records: 0,
+        journals: 0,
+        entries: 0,
+        sha256: [0; 32],
+        origin: [0; 32],
+    };
+    let judge = backups::judge(BackupIdentity::Keys(vec![nobody]), whole);
+    let tally = powercut::cut_everywhere(&recording, &judge, FEW).unwrap();
+    assert!(tally.found > 1 && tally.sound > 0, "{tally}");
 }
 
 #[test]
