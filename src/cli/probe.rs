@@ -85,21 +85,16 @@ pub(super) async fn run(
             let account = Once::new(account);
             terms
                 .go(async || {
-                    let LoginRequest {
-                        identity,
-                        destination,
-                        generation,
-                    } = wanted.clone();
+                    let wanted = wanted.clone();
                     let reply = match account.take() {
                         Some(account) => {
-                            account::log_in(output.terminal, config, wanted.clone(), account)
-                                .await?
+                            account::log_in(output.terminal, config, wanted, account).await?
                         }
                         None => {
                             let request = Request::Probe {
-                                identity,
-                                destination,
-                                generation,
+                                identity: wanted.identity,
+                                destination: wanted.destination,
+                                generation: wanted.generation,
                             };
                             connect::ask(output.terminal, config, request).await?
                         }

@@ -123,7 +123,12 @@ impl Place {
         }
         let bad = report.findings.iter().find(|f| f.outcome == Outcome::Bad);
         Some(bad.map_or_else(
-            || "not proven: see `countersign probe` of this place".to_owned(),
+            || {
+                format!(
+                    "not proven: `countersign probe {} --destination {}` shows by what",
+                    self.identity, self.destination
+                )
+            },
             |finding| format!("{}: {}", finding.check, finding.seen),
         ))
     }

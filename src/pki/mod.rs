@@ -30,7 +30,7 @@ pub use inspect::{InspectError, LARGEST_CERTIFICATE, inspect};
 pub use issue::{IssueError, random_serial, self_signed};
 pub use key::{KeyError, PrivateKey};
 pub use profile::{InvalidSerial, Profile};
-pub use public_key::{PublicKey, key_facts};
+pub use public_key::{PublicKey, key_facts, key_id};
 pub use request::{RequestError, VerifiedRequest};
 pub use revocation::{RevocationReason, Revoked};
 pub use subject::SubjectError;

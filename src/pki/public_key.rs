@@ -95,7 +95,7 @@ pub fn key_facts(public_key_info: &[u8]) -> Option<(KeyAlgorithm, KeyId)> {
 }
 
 /// The id of the key that this SubjectPublicKeyInfo describes.
-pub(super) fn key_id(public_key_info: &[u8]) -> KeyId {
+pub fn key_id(public_key_info: &[u8]) -> KeyId {
     KeyId::from_digest(sha256(public_key_info))
 }
 

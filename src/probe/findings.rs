@@ -426,6 +426,7 @@ fn large_body(request: &ProbeRequest<'_>, seen: &Conversation, stripped: bool) -
 #[cfg(test)]
 mod tests {
     use super::*;
+
     #[test]
     fn a_subject_is_known_by_its_common_name() {
         assert_eq!(common_name("CN=jira.example,O=Acme"), "jira.example");

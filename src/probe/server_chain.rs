@@ -7,7 +7,10 @@ use rustls::pki_types::CertificateDer;
 use x509_cert::Certificate;
 
 use super::observation::ServerCertificate;
-use crate::model::{CertificateSummary, Fingerprint, KeyId, SerialNumber, Validity, one_line};
+use crate::{
+    model::{CertificateSummary, Fingerprint, SerialNumber, Validity, one_line},
+    pki::key_id,
+};
 
 /// More than any honest chain has.
 const LONGEST: usize = 10;
@@ -39,11 +42,11 @@ fn one(der: &[u8]) -> Option<ServerCertificate> {
             serial: SerialNumber::from_bytes(facts.serial_number().as_bytes()),
             validity,
             issuer: one_line(&facts.issuer().to_string()),
-            key: facts.subject_public_key_info().to_der().ok().map(|info| {
-                let mut key = [0; 32];
-                key.copy_from_slice(digest(&SHA256, &info).as_ref());
-                KeyId::from_digest(key)
-            }),
+            key: facts
+                .subject_public_key_info()
+                .to_der()
+                .ok()
+                .map(|info| key_id(&info)),
         },
         issuer: one_line(&facts.issuer().to_string()),
     })

@@ -18,16 +18,14 @@ pub(super) fn sureness(seen: &Conversation) -> (Sureness, Option<&'static str>) 
                 "silence has other causes than a firewall: a wrong address, or a path that is down",
             ),
         ),
-        Ending::Alert {
-            code: 40 | 46 | 80, ..
-        } => (
-            Likely,
-            Some("this alert is said for several reasons; the gateway's log names the one"),
-        ),
-        Ending::Alert { code: 42 | 45, .. } if unexplained => (
-            Likely,
-            Some("this alert is said for several reasons; the gateway's log names the one"),
-        ),
+        Ending::Alert { code, .. }
+            if matches!(code, 40 | 46 | 80) || (unexplained && matches!(code, 42 | 45)) =>
+        {
+            (
+                Likely,
+                Some("this alert is said for several reasons; the gateway's log names the one"),
+            )
+        }
         Ending::Alert { code: 48, .. } => (
             Likely,
             Some("an authority that is not trusted and an intermediate that is missing look alike"),

@@ -16,6 +16,9 @@ mod world;
 /// The whole story, over TLS 1.2 and TLS 1.3.
 mod story;
 
+/// An endpoint, and a person without a store.
+mod endpoint;
+
 /// The probe, of endpoints that stand in no configuration.
 mod probe_url;
 

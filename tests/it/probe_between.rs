@@ -1,61 +1,19 @@
 //! What stands between us and Jira: limits on bodies, certificates that are asked for again, and proxies that inspect.
 
+use std::net::SocketAddr;
+
 use countersign_peers::{
     Apache, Authority, Clients, Demand, Gateway, JiraStandIn, Nginx, TlsVersions, Upstream,
 };
 use serde_json::Value;
 
-use crate::{
-    cli_home::{Home, Opens},
-    probe_store::finding,
-};
+use crate::endpoint::{Endpoint, finding};
 
-/// Both sides, and the files of a person at ours.
-struct Scene {
-    home: Home,
-    servers: Authority,
-    clients: Authority,
-}
-
-impl Scene {
-    fn new() -> Self {
-        let scene = Self {
-            home: Home::new(Opens::KeyFile),
-            servers: Authority::root("server root"),
-            clients: Authority::root("client root"),
-        };
-        let ours = scene.clients.client("connector.test");
-        scene.home.file("ours.pem", ours.bundle_pem());
-        scene.home.file("anchors.pem", scene.servers.pem());
-        scene
-    }
-
-    fn gateway(&self) -> Gateway {
-        Gateway::new(
-            &self.servers.server("gateway.test"),
-            Clients::Anchored(self.clients.pem()),
-        )
-    }
-
-    /// What is said in JSON, and on the page.
-    fn probe(&self, at: std::net::SocketAddr) -> (Value, String) {
-        let at = at.to_string();
-        let said = self.home.run(&[
-            "probe",
-            "https://gateway.test",
-            "--identity",
-            "ours.pem",
-            "--anchors",
-            "anchors.pem",
-            "--resolve",
-            &at,
-            "--json",
-            "--page",
-            "probe.html",
-        ]);
-        let page = std::fs::read_to_string(self.home.path("probe.html")).unwrap();
-        (said.expect(1).json(), page)
-    }
+/// What is said in JSON, and on the page.
+fn told(endpoint: &Endpoint, at: SocketAddr) -> (Value, String) {
+    let said = endpoint.probe(at, "ours.pem", &["--json", "--page", "probe.html"]);
+    let page = std::fs::read_to_string(endpoint.home.path("probe.html")).unwrap();
+    (said.expect(1).json(), page)
 }
 
 #[track_caller]
@@ -78,11 +36,11 @@ fn assert_large_body_is_refused(report: &Value, page: &str) {
 
 #[test]
 fn a_limit_on_bodies_is_found_where_small_requests_pass() {
-    let scene = Scene::new();
-    let mut gateway = scene.gateway();
+    let endpoint = Endpoint::new();
+    let mut gateway = endpoint.gateway();
     gateway.body_limit = Some(100_000);
     let nginx = Nginx::start(gateway);
-    let (report, page) = scene.probe(nginx.addr());
+    let (report, page) = told(&endpoint, nginx.addr());
     assert_eq!(
         finding(&report, "methods")["seen"],
         "GET passes, POST passes, PUT passes, DELETE passes"
@@ -92,15 +50,15 @@ fn a_limit_on_bodies_is_found_where_small_requests_pass() {
 
 #[test]
 fn a_certificate_that_is_asked_for_again_is_found_by_what_the_buffer_does_not_hold() {
-    let scene = Scene::new();
+    let endpoint = Endpoint::new();
     let jira = JiraStandIn::start();
-    let mut gateway = scene.gateway();
+    let mut gateway = endpoint.gateway();
     gateway.demand = Demand::Again;
     // In TLS 1.3 nobody is asked again who has not offered it (RFC 8446 §4.6.2).
     gateway.tls = TlsVersions::Tls12;
     gateway.upstream = Upstream::At(jira.addr());
     let apache = Apache::start(&gateway);
-    let (report, page) = scene.probe(apache.addr());
+    let (report, page) = told(&endpoint, apache.addr());
     assert!(
         apache.error_log().contains("could not buffer message body"),
         "{}",
@@ -119,14 +77,14 @@ fn a_proxy_that_inspects_is_named_and_shown_nothing() {
         ("FORTIGATE CA", "FortiGate"),
         ("mitmproxy", "mitmproxy"),
     ] {
-        let scene = Scene::new();
+        let endpoint = Endpoint::new();
         let maker = Authority::root(issuer);
         let gateway = Gateway::new(
             &maker.server("gateway.test"),
-            Clients::Anchored(scene.clients.pem()),
+            Clients::Anchored(endpoint.clients.pem()),
         );
         let nginx = Nginx::start(gateway);
-        let (report, page) = scene.probe(nginx.addr());
+        let (report, page) = told(&endpoint, nginx.addr());
         assert_eq!(report["verdict"], "inconclusive");
         let chain = finding(&report, "server-chain");
         assert_eq!(
@@ -146,13 +104,13 @@ fn a_proxy_that_inspects_is_named_and_shown_nothing() {
 
 #[test]
 fn an_unknown_issuer_that_is_no_proxy_is_not_called_one() {
-    let scene = Scene::new();
+    let endpoint = Endpoint::new();
     let gateway = Gateway::new(
         &Authority::root("Acme Issuing CA 3").server("gateway.test"),
-        Clients::Anchored(scene.clients.pem()),
+        Clients::Anchored(endpoint.clients.pem()),
     );
     let nginx = Nginx::start(gateway);
-    let (report, page) = scene.probe(nginx.addr());
+    let (report, page) = told(&endpoint, nginx.addr());
     let chain = finding(&report, "server-chain");
     assert!(
         !chain["seen"].as_str().unwrap().contains("proxy"),

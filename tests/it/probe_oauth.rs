@@ -12,10 +12,10 @@ use serde_json::Value;
 
 use crate::{
     cli_home::{Home, Opens},
+    endpoint::{URL, finding},
     world::Outcome,
 };
 
-const URL: &str = "https://gateway.test";
 const CONSUMER: &str = "countersign";
 const TOKEN: &str = "hush-access-token-1";
 
@@ -117,12 +117,7 @@ fn answer(heard: &Heard, link: &OauthClient, seen: &str, ledger: &Mutex<Vec<Stri
 }
 
 fn account(report: &Value) -> &Value {
-    report["findings"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .find(|finding| finding["check"] == "account")
-        .unwrap_or_else(|| panic!("no account was tried: {report:#}"))
+    finding(report, "account")
 }
 
 #[test]

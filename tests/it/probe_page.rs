@@ -5,9 +5,9 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener};
 use std::thread;
 
-use countersign_peers::{Authority, Chromium, Clients, Gateway, Nginx, Purpose, Request, Upstream};
+use countersign_peers::{Chromium, Nginx, Upstream};
 
-use crate::cli_home::{Home, Opens};
+use crate::endpoint::Endpoint;
 
 const HOSTILE: &str =
     "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">";
@@ -36,34 +36,15 @@ fn hostile() -> SocketAddr {
 
 #[test]
 fn the_page_runs_and_loads_nothing_and_can_be_read_on_a_small_screen() {
-    let home = Home::new(Opens::KeyFile);
-    let server = Authority::root("<b>server</b> root");
-    let clients = Authority::root("client root");
-    let ours = clients.issue(&Request::new(Purpose::Client, "connector.test"));
-    home.file("ours.pem", ours.bundle_pem());
-    home.file("anchors.pem", server.pem());
-    let mut gateway = Gateway::new(
-        &server.server("gateway.test"),
-        Clients::Anchored(clients.pem()),
-    );
+    let endpoint = Endpoint::of("<b>server</b> root");
+    let mut gateway = endpoint.gateway();
     gateway.upstream = Upstream::At(hostile());
     let nginx = Nginx::start(gateway);
-    home.run(&[
-        "probe",
-        "https://gateway.test",
-        "--identity",
-        "ours.pem",
-        "--anchors",
-        "anchors.pem",
-        "--resolve",
-        &nginx.addr().to_string(),
-        "--page",
-        "probe.html",
-    ]);
+    endpoint.probe(nginx.addr(), "ours.pem", &["--page", "probe.html"]);
 
     for width in [1280, 500] {
         let browser = Chromium::start(width, 800);
-        browser.open(&home.path("probe.html"));
+        browser.open(&endpoint.home.path("probe.html"));
         assert_eq!(browser.console(), [""; 0], "the browser finds no fault");
         let title = browser.evaluate("document.title");
         assert!(

@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use crate::{
     cli_home::{Home, Opens},
+    endpoint::finding,
     world::Outcome,
 };
 
@@ -84,15 +85,6 @@ impl Installation {
         let usual = ["probe", &self.name, "--destination", DESTINATION];
         self.home.run(&[&usual, more].concat())
     }
-}
-
-pub(crate) fn finding<'a>(report: &'a Value, check: &str) -> &'a Value {
-    report["findings"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .find(|finding| finding["check"] == check)
-        .unwrap_or_else(|| panic!("{check} is missing: {report:#}"))
 }
 
 /// A Jira that takes one token and one application link, and remembers every attempt.

@@ -5,71 +5,16 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use countersign_peers::{Authority, Clients, Gateway, Nginx, Upstream};
-use serde_json::Value;
+use countersign_peers::{Nginx, Upstream};
 
 use crate::cli_home::{Home, Opens};
-use crate::world::Outcome;
-
-const URL: &str = "https://gateway.test";
-
-/// Both sides, and the files of a person at one of them.
-struct Scene {
-    home: Home,
-    server: Authority,
-    clients: Authority,
-}
-
-impl Scene {
-    fn new() -> Self {
-        let scene = Self {
-            home: Home::new(Opens::KeyFile),
-            server: Authority::root("server root"),
-            clients: Authority::root("client root"),
-        };
-        let ours = scene.clients.client("connector.test");
-        scene.home.file("ours.pem", ours.bundle_pem());
-        let other = Authority::root("another root").client("stranger.test");
-        scene.home.file("other.pem", other.bundle_pem());
-        scene.home.file("anchors.pem", scene.server.pem());
-        scene
-    }
-
-    fn gateway(&self) -> Gateway {
-        let server = self.server.server("gateway.test");
-        Gateway::new(&server, Clients::Anchored(self.clients.pem()))
-    }
-
-    fn probe(&self, at: SocketAddr, identity: &str, more: &[&str]) -> Outcome {
-        let at = at.to_string();
-        let usual = [
-            "probe",
-            URL,
-            "--identity",
-            identity,
-            "--anchors",
-            "anchors.pem",
-            "--resolve",
-            &at,
-        ];
-        self.home.run(&[&usual, more].concat())
-    }
-}
-
-fn finding<'a>(report: &'a Value, check: &str) -> &'a Value {
-    report["findings"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .find(|finding| finding["check"] == check)
-        .unwrap_or_else(|| panic!("{check} is missing: {report:#}"))
-}
+use crate::endpoint::{Endpoint, URL, finding};
 
 #[test]
 fn a_healthy_endpoint_is_told_on_one_screen_without_a_store() {
-    let scene = Scene::new();
-    let nginx = Nginx::start(scene.gateway());
-    let said = scene
+    let endpoint = Endpoint::new();
+    let nginx = Nginx::start(endpoint.gateway());
+    let said = endpoint
         .probe(nginx.addr(), "ours.pem", &["--for", "nginx"])
         .expect(0)
         .stdout;
@@ -87,14 +32,14 @@ fn a_healthy_endpoint_is_told_on_one_screen_without_a_store() {
         let flat = said.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(flat.contains(words), "{words}: {said}");
     }
-    assert!(!scene.home.path("store").exists(), "no store was made");
+    assert!(!endpoint.home.path("store").exists(), "no store was made");
 }
 
 #[test]
 fn every_check_bears_its_sureness_its_owner_and_what_to_do_in_json() {
-    let scene = Scene::new();
-    let nginx = Nginx::start(scene.gateway());
-    let said = scene.probe(nginx.addr(), "other.pem", &["--for", "nginx", "--json"]);
+    let endpoint = Endpoint::new();
+    let nginx = Nginx::start(endpoint.gateway());
+    let said = endpoint.probe(nginx.addr(), "other.pem", &["--for", "nginx", "--json"]);
     let report = said.expect(1).json();
     assert_eq!(
         (&report["schema"], &report["verdict"]),
@@ -127,10 +72,10 @@ fn every_check_bears_its_sureness_its_owner_and_what_to_do_in_json() {
         "{server:#}"
     );
     // And what a retired one must show.
-    scene
+    endpoint
         .probe(nginx.addr(), "other.pem", &["--refused"])
         .expect(0);
-    scene
+    endpoint
         .probe(nginx.addr(), "ours.pem", &["--refused"])
         .expect(1);
 }
@@ -162,11 +107,11 @@ fn without_anchors_nobody_is_believed_and_it_is_said_how_to_get_them() {
 
 #[test]
 fn methods_that_are_missing_are_named_with_who_mends_them() {
-    let scene = Scene::new();
-    let mut gateway = scene.gateway();
+    let endpoint = Endpoint::new();
+    let mut gateway = endpoint.gateway();
     gateway.methods = vec!["GET", "POST"];
     let nginx = Nginx::start(gateway);
-    let report = scene
+    let report = endpoint
         .probe(nginx.addr(), "ours.pem", &["--json"])
         .expect(1)
         .json();
@@ -180,12 +125,12 @@ fn methods_that_are_missing_are_named_with_who_mends_them() {
 
 #[test]
 fn the_page_is_one_file_that_holds_the_report_and_no_key() {
-    let scene = Scene::new();
-    let nginx = Nginx::start(scene.gateway());
-    scene
+    let endpoint = Endpoint::new();
+    let nginx = Nginx::start(endpoint.gateway());
+    endpoint
         .probe(nginx.addr(), "other.pem", &["--page", "probe.html"])
         .expect(1);
-    let page = std::fs::read_to_string(scene.home.path("probe.html")).unwrap();
+    let page = std::fs::read_to_string(endpoint.home.path("probe.html")).unwrap();
     assert!(
         page.starts_with("<!DOCTYPE html>") && page.contains("<h1>rejected at tier"),
         "{page}"
@@ -257,15 +202,15 @@ fn answer(stream: TcpStream, ledger: &Mutex<Vec<String>>) -> std::io::Result<()>
 
 #[test]
 fn an_account_is_tried_once_and_its_secret_is_shown_nowhere() {
-    let scene = Scene::new();
+    let endpoint = Endpoint::new();
     let jira = CountingJira::start();
-    let mut gateway = scene.gateway();
+    let mut gateway = endpoint.gateway();
     gateway.upstream = Upstream::At(jira.address);
     let nginx = Nginx::start(gateway);
     let probe = |token: &str| {
         let file = format!("method = \"token\"\ntoken = \"{token}\"\n");
-        scene.home.file("account.toml", file);
-        scene.probe(
+        endpoint.home.file("account.toml", file);
+        endpoint.probe(
             nginx.addr(),
             "ours.pem",
             &[
@@ -298,7 +243,7 @@ fn an_account_is_tried_once_and_its_secret_is_shown_nowhere() {
         "the certificate is another matter"
     );
     assert_eq!(jira.tried(), ["Bearer right", "Bearer hush-hush"]);
-    let page = std::fs::read_to_string(scene.home.path("probe.html")).unwrap();
+    let page = std::fs::read_to_string(endpoint.home.path("probe.html")).unwrap();
     for text in [&said.stdout, &said.stderr, &page] {
         assert!(!text.contains("hush"), "{text}");
     }
@@ -307,19 +252,21 @@ fn an_account_is_tried_once_and_its_secret_is_shown_nowhere() {
 #[test]
 fn an_account_is_not_shown_to_a_gateway_that_refuses_us_nor_read_from_an_open_file() {
     use std::os::unix::fs::PermissionsExt;
-    let scene = Scene::new();
+    let endpoint = Endpoint::new();
     let jira = CountingJira::start();
-    let mut gateway = scene.gateway();
+    let mut gateway = endpoint.gateway();
     gateway.upstream = Upstream::At(jira.address);
     let nginx = Nginx::start(gateway);
-    let path = scene
+    let path = endpoint
         .home
         .file("account.toml", "method = \"token\"\ntoken = \"right\"\n");
     let account = ["--account", "account.toml"];
-    scene.probe(nginx.addr(), "other.pem", &account).expect(1);
+    endpoint
+        .probe(nginx.addr(), "other.pem", &account)
+        .expect(1);
     assert!(jira.tried().is_empty());
     std::fs::set_permissions(path, PermissionsExt::from_mode(0o644)).unwrap();
-    let said = scene.probe(nginx.addr(), "ours.pem", &account);
+    let said = endpoint.probe(nginx.addr(), "ours.pem", &account);
     assert!(said.stderr.contains("others may read it"), "{said:?}");
     assert!(jira.tried().is_empty());
 }
