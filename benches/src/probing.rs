@@ -27,6 +27,7 @@ const HOST: &str = "gateway.test";
 /// A gateway that answers as Jira does to whom is not logged in, at every address of 127/8.
 pub struct Scene {
     authority: Authority,
+    clients: Authority,
     ours: Identity,
     gateway: Server,
 }
@@ -71,6 +72,7 @@ http {
         Self {
             gateway: whole::nginx(config, &files),
             ours: clients.client("connector.align.example"),
+            clients,
             authority,
         }
     }
@@ -169,7 +171,7 @@ impl Scene {
         client.wait().unwrap();
     }
 
-    /// A home in whose configuration so many partners trust one identity, each at an address of its own.
+    /// A home in whose configuration so many partners trust an identity each, at an address of its own.
     pub fn configure(&self, program: &Path, home: &Path, partners: usize) {
         self.write_files(home);
         let mut text = String::from(
@@ -181,33 +183,33 @@ impl Scene {
             text += &format!(
                 "[partner.partner-{number}]\ntitle = \"Partner {number}\"\n\
                  [[partner.partner-{number}.contact]]\nname = \"Security\"\nemail = \"sec@partner-{number}.example\"\nrole = \"jira-sec\"\n\
-                 [partner.partner-{number}.production]\nidentity = \"jira\"\nendpoint = \"https://{HOST}:{}\"\n\
+                 [partner.partner-{number}.production]\nidentity = \"jira-{number}\"\nendpoint = \"https://{HOST}:{}\"\n\
                  anchors = \"anchors.pem\"\ngateway = \"nginx\"\nresolve = [\"{address}\"]\n",
                 address.port(),
             );
         }
         write(&home.join("countersign.toml"), &text);
-        for words in [
-            &["store", "init"][..],
-            &["issuer", "create", "ca", "--common-name", "Align"],
-            &[
-                "identity",
-                "adopt",
-                "jira",
-                "ours.pem",
-                "--by",
-                "measure",
-                "--issuer",
-                "ca",
-                "--policy",
-                "jira-connector",
-            ],
-        ] {
+        let succeed = |words: &[&str]| {
             let made = run(program, home, words);
             assert!(
                 made.status.success(),
                 "{words:?}: {}",
                 String::from_utf8_lossy(&made.stderr)
+            );
+        };
+        succeed(&["store", "init"]);
+        succeed(&["issuer", "create", "ca", "--common-name", "Align"]);
+        for number in 0..partners {
+            let (name, file) = (format!("jira-{number}"), format!("{number}.pem"));
+            let identity = self.clients.client("connector.align.example");
+            write(&home.join(&file), &identity.bundle_pem());
+            let policy = ["--policy", "jira-connector", "--by", "measure"];
+            succeed(
+                &[
+                    &["identity", "adopt", &name, &file, "--issuer", "ca"][..],
+                    &policy,
+                ]
+                .concat(),
             );
         }
     }

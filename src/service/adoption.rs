@@ -135,9 +135,15 @@ impl Service {
         );
         let noted = self
             .records
-            .note(&adoption.id, by, at, Batch::new(), |_| Some(fact.clone()))?;
-        self.observer
-            .noted(noted.as_ref().unwrap_or(&adoption), at, &fact);
+            .note(&adoption.id, by, at, Batch::new(), |adoption| {
+                // What says the same again is kept by the history of probes, which does not grow with it.
+                let noted = adoption.legs.get(destination)?.probe.as_ref();
+                let news = noted.is_none_or(|before| !says_the_same(&before.report, report));
+                news.then(|| fact.clone())
+            })?;
+        if let Some(rotation) = noted {
+            self.observer.noted(&rotation, at, &fact);
+        }
         Ok(())
     }
 
@@ -160,4 +166,9 @@ impl Service {
             .map(|replayed| replayed.rotation)
             .filter(|rotation| rotation.reason == RotationReason::Adopted))
     }
+}
+
+fn says_the_same(before: &ProbeReport, now: &ProbeReport) -> bool {
+    (before.verdict, before.tier, before.proves_acceptance())
+        == (now.verdict, now.tier, now.proves_acceptance())
 }

@@ -183,6 +183,31 @@ fn all_places_are_probed_with_one_command_by_the_daemon_or_without() {
 }
 
 #[test]
+fn a_claim_is_told_of_when_the_wire_says_something_new_and_not_at_every_probe() {
+    let scene = Scene::new();
+    let mut nginx = Nginx::start(scene.gateway(&scene.clients));
+    scene.partners(&[("acme", "jira", nginx.addr())]);
+    let scene = scene.adopted();
+    let probe = |times: usize| {
+        for _ in 0..times {
+            let at = "acme/production";
+            scene.home.run(&["probe", "jira", "--destination", at]);
+        }
+        let told = scene.home.json(&["audit", "show", "--limit", "1000"]);
+        let entries = told["entries"].as_array().unwrap();
+        entries
+            .iter()
+            .filter(|entry| entry["action"] == "claim-probed")
+            .count()
+    };
+    assert_eq!(probe(3), 1);
+    nginx.reload(scene.gateway(&Authority::root("another root")));
+    assert_eq!(probe(3), 2);
+    nginx.reload(scene.gateway(&scene.clients));
+    assert_eq!(probe(1), 3);
+}
+
+#[test]
 fn what_goes_with_one_place_is_refused_with_all_of_them() {
     let home = Home::new(Opens::KeyFile);
     for more in [
